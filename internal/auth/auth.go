@@ -1,0 +1,62 @@
+// Package auth knows who is calling and decides what they may do. There is one
+// question, Allow, and every route, socket and topic asks it; there is no second
+// way in.
+package auth
+
+import (
+	"slices"
+
+	"github.com/vigilcare/vigil/vital"
+)
+
+// Class says what kind of caller a principal is.
+type Class string
+
+const (
+	User        Class = "user"
+	Device      Class = "device"      // client id = identity
+	Gateway     Class = "gateway"     // many devices under declared topic namespaces
+	Integration Class = "integration" // a program of the hospital: its wards, its app/{name}/#
+	Kiosk       Class = "kiosk"       // a wall screen: reads one ward
+	System      Class = "system"      // Vigil itself
+)
+
+// Role is what a user may be.
+type Role string
+
+const (
+	Administrator Role = "administrator"
+	Clinician     Role = "clinician"
+	Nurse         Role = "nurse"
+	Technician    Role = "technician"
+	Auditor       Role = "auditor"
+)
+
+// Principal is an authenticated caller.
+type Principal struct {
+	Class      Class
+	Site       vital.Site
+	ID         string // user, device, gateway, integration or kiosk id
+	Name       string
+	Roles      []Role
+	AllWards   bool
+	Wards      []vital.WardID
+	Namespaces []string // gateway: topic prefixes it may publish under, "v1/ward-gw-1-"
+	Credential vital.CredentialID
+	Remote     string
+}
+
+// Has reports whether the principal is a user with that role.
+func (p Principal) Has(r Role) bool { return p.Class == User && slices.Contains(p.Roles, r) }
+
+// Action is what the caller wants to do.
+type Action string
+
+// Subject is what it wants to do it to. Empty fields are not part of the question.
+type Subject struct {
+	Kind    string // "topic", "ward", "patient", "device", "system", "user" ...
+	ID      string
+	Ward    vital.WardID
+	Patient vital.PatientID
+	Device  vital.DeviceID
+}
