@@ -1,0 +1,7 @@
+package main
+
+// commands is every subcommand, in the order of the help. Each has a file of
+// its own name.
+var commands = []command{
+	{"version", "print the version and what it was built from", runVersion},
+}
