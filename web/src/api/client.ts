@@ -1,0 +1,80 @@
+// One way to call the server. An answer is either the JSON that docs/formats/api.md promises or a Refusal
+// with its kind, so that a page can say what happened and what to do.
+
+export type Kind =
+  | 'invalid'
+  | 'unauthenticated'
+  | 'denied'
+  | 'not-found'
+  | 'conflict'
+  | 'gone'
+  | 'precondition'
+  | 'too-much'
+  | 'internal'
+  | 'unavailable'
+  | 'offline'
+
+export class Refusal extends Error {
+  constructor(
+    readonly kind: Kind,
+    message: string,
+    readonly field = '',
+  ) {
+    super(message)
+  }
+}
+
+const kinds: Record<number, Kind> = {
+  400: 'invalid',
+  401: 'unauthenticated',
+  403: 'denied',
+  404: 'not-found',
+  409: 'conflict',
+  410: 'gone',
+  412: 'precondition',
+  413: 'too-much',
+  429: 'too-much',
+  502: 'unavailable',
+  503: 'unavailable',
+}
+
+export const base = '/api/v1'
+
+export async function call<T>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> {
+  let answer: Response
+  try {
+    answer = await fetch(base + path, {
+      method,
+      credentials: 'same-origin',
+      headers: { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': type }) },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+  } catch {
+    throw new Refusal('offline', '')
+  }
+  const text = await answer.text()
+  if (!answer.ok) throw refusal(answer.status, text)
+  if (text === '') return undefined as T
+  return JSON.parse(text) as T
+}
+
+function refusal(status: number, text: string): Refusal {
+  try {
+    const { error } = JSON.parse(text) as { error?: { kind?: Kind; message?: string; field?: string } }
+    if (error?.kind) return new Refusal(error.kind, error.message ?? '', error.field ?? '')
+  } catch {
+    // not from our server: a proxy answered
+  }
+  return new Refusal(kinds[status] ?? (status >= 500 ? 'internal' : 'invalid'), '')
+}
+
+export const get = <T>(path: string) => call<T>('GET', path)
+export const post = <T>(path: string, body: unknown = {}) => call<T>('POST', path, body)
+export const put = <T>(path: string, body: unknown) => call<T>('PUT', path, body)
+export const remove = <T>(path: string) => call<T>('DELETE', path)
+
+export function query(parts: Record<string, string | number | undefined | null>): string {
+  const pairs = Object.entries(parts).filter(([, v]) => v !== undefined && v !== null && v !== '')
+  if (pairs.length === 0) return ''
+  return '?' + new URLSearchParams(pairs.map(([k, v]) => [k, String(v)])).toString()
+}
