@@ -2,8 +2,8 @@ package vital
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
-	"strings"
 )
 
 // Decimal is an exact decimal number: Mantissa * 10^Exponent. The digits that a
@@ -16,109 +16,227 @@ type Decimal struct {
 // Whole returns n as a Decimal.
 func Whole(n int64) Decimal { return Decimal{Mantissa: n} }
 
-// ParseDecimal reads a JSON-style number exactly. At most 18 significant
-// digits and an exponent within int8; more is Invalid, never rounded.
+// ParseDecimal reads a JSON-style number exactly. What does not fit an int64
+// mantissa and an int8 exponent is Invalid, never rounded. Minus zero is zero.
 func ParseDecimal(s string) (Decimal, error) {
-	bad := func(why string) (Decimal, error) {
+	d, why := scanDecimal(s)
+	if why != "" {
 		return Decimal{}, Errorf(Invalid, "number %.40q: %s", s, why)
 	}
-	if s == "" || len(s) > 64 {
-		return bad("want 1 to 64 characters")
-	}
-	digits, negative := s, false
-	if digits[0] == '-' || digits[0] == '+' {
-		negative, digits = digits[0] == '-', digits[1:]
-	}
-	exp := 0
-	if i := strings.IndexAny(digits, "eE"); i >= 0 {
-		e, err := strconv.Atoi(digits[i+1:])
-		if err != nil || e > 200 || e < -200 {
-			return bad("exponent is not a small whole number")
-		}
-		exp, digits = e, digits[:i]
-	}
-	if i := strings.IndexByte(digits, '.'); i >= 0 {
-		if i == 0 || i == len(digits)-1 {
-			return bad("want digits on both sides of the point")
-		}
-		exp -= len(digits) - i - 1
-		digits = digits[:i] + digits[i+1:]
-	}
-	if digits == "" {
-		return bad("no digits")
-	}
-	var m int64
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' {
-			return bad("not a decimal number")
-		}
-		if m > (math.MaxInt64-9)/10 {
-			return bad("more than 18 digits")
-		}
-		m = m*10 + int64(c-'0')
-	}
-	if exp > math.MaxInt8 || exp < math.MinInt8 {
-		return bad("exponent is out of range")
-	}
-	if negative {
-		m = -m
-	}
-	return Decimal{m, int8(exp)}, nil
+	return d, nil
 }
 
-// String prints the number without an exponent where it is short, with all its
-// digits: Decimal{3660, -2} is "36.60".
-func (d Decimal) String() string {
-	if d.Exponent > 6 || d.Exponent < -12 {
-		return strconv.FormatInt(d.Mantissa, 10) + "e" + strconv.Itoa(int(d.Exponent))
+// ParseDecimalBytes is ParseDecimal for the bytes of a packet, without a copy.
+func ParseDecimalBytes(b []byte) (Decimal, error) {
+	d, why := scanDecimal(b)
+	if why != "" {
+		return Decimal{}, Errorf(Invalid, "number %.40q: %s", b, why)
 	}
-	if d.Exponent >= 0 {
-		if d.Mantissa == 0 {
-			return "0"
+	return d, nil
+}
+
+const maxNumberText = 64
+
+// scanDecimal reads s, or says why it cannot.
+func scanDecimal[T string | []byte](s T) (d Decimal, why string) {
+	if len(s) == 0 || len(s) > maxNumberText {
+		return d, "want 1 to 64 characters"
+	}
+	i, negative := 0, false
+	if s[0] == '-' || s[0] == '+' {
+		negative, i = s[0] == '-', 1
+	}
+	limit := uint64(math.MaxInt64)
+	if negative {
+		limit++
+	}
+	var m uint64
+	digits, point, exp := 0, -1, 0
+	for ; i < len(s); i++ {
+		c := s[i]
+		if c == '.' && point < 0 {
+			point = digits
+			continue
 		}
-		return strconv.FormatInt(d.Mantissa, 10) + strings.Repeat("0", int(d.Exponent))
+		if c == 'e' || c == 'E' {
+			break
+		}
+		if c < '0' || c > '9' {
+			return d, "not a decimal number"
+		}
+		high, low := bits.Mul64(m, 10)
+		low, carry := bits.Add64(low, uint64(c-'0'), 0)
+		if high+carry != 0 || low > limit {
+			return d, "more digits than can be kept exactly"
+		}
+		m = low
+		digits++
 	}
-	sign, u := "", uint64(d.Mantissa)
+	if digits == 0 {
+		return d, "no digits"
+	}
+	if point == 0 || point == digits {
+		return d, "want digits on both sides of the point"
+	}
+	if point > 0 {
+		exp = point - digits
+	}
+	if i < len(s) {
+		e, ok := scanExponent(s[i+1:])
+		if !ok {
+			return d, "exponent is not a small whole number"
+		}
+		exp += e
+	}
+	if exp > math.MaxInt8 || exp < math.MinInt8 {
+		return d, "exponent is out of range"
+	}
+	d.Mantissa, d.Exponent = int64(m), int8(exp)
+	if negative {
+		d.Mantissa = -d.Mantissa
+	}
+	return d, ""
+}
+
+func scanExponent[T string | []byte](s T) (int, bool) {
+	i, sign := 0, 1
+	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
+		if s[0] == '-' {
+			sign = -1
+		}
+		i = 1
+	}
+	if i == len(s) || len(s)-i > 3 {
+		return 0, false
+	}
+	e := 0
+	for ; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		e = e*10 + int(s[i]-'0')
+	}
+	return sign * e, true
+}
+
+// String prints the number with all its digits, without an exponent where it is
+// short: Decimal{3660, -2} is "36.60". What it prints is a JSON number and
+// parses to an equal value; for exponents up to 0 to the same Decimal.
+func (d Decimal) String() string { return string(d.Append(nil)) }
+
+// Append appends what String returns.
+func (d Decimal) Append(b []byte) []byte {
+	if d.Exponent == 0 {
+		return strconv.AppendInt(b, d.Mantissa, 10)
+	}
+	if d.Exponent > 0 && d.Mantissa == 0 {
+		return append(b, '0')
+	}
+	if plain := d.Exponent <= 6 && d.Exponent >= -12 && fitsPlain(d); !plain {
+		b = append(strconv.AppendInt(b, d.Mantissa, 10), 'e')
+		return strconv.AppendInt(b, int64(d.Exponent), 10)
+	}
+	if d.Exponent > 0 {
+		return append(strconv.AppendInt(b, d.Mantissa, 10), zeros[:d.Exponent]...)
+	}
 	if d.Mantissa < 0 {
-		sign, u = "-", uint64(-d.Mantissa)
+		b = append(b, '-')
 	}
-	s, places := strconv.FormatUint(u, 10), int(-d.Exponent)
+	var text [20]byte
+	s, places := strconv.AppendUint(text[:0], magnitude(d.Mantissa), 10), int(-d.Exponent)
 	if len(s) <= places {
-		s = strings.Repeat("0", places-len(s)+1) + s
+		b = append(append(b, "0."...), zeros[:places-len(s)]...)
+		return append(b, s...)
 	}
-	return sign + s[:len(s)-places] + "." + s[len(s)-places:]
+	b = append(append(b, s[:len(s)-places]...), '.')
+	return append(b, s[len(s)-places:]...)
+}
+
+const zeros = "000000000000"
+
+// fitsPlain reports whether d written without an exponent can be read back.
+func fitsPlain(d Decimal) bool {
+	if d.Exponent <= 0 {
+		return true
+	}
+	high, low := bits.Mul64(magnitude(d.Mantissa), tens[d.Exponent])
+	return high == 0 && low <= math.MaxInt64
+}
+
+func magnitude(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
 }
 
 // Float returns the nearest float64, for signal processing and drawing only.
 func (d Decimal) Float() float64 {
-	if d.Exponent < 0 && d.Exponent >= -22 {
+	exact := magnitude(d.Mantissa) <= 1<<53
+	switch {
+	case exact && d.Exponent < 0 && d.Exponent >= -22:
 		return float64(d.Mantissa) / pow10[-d.Exponent]
-	}
-	if d.Exponent >= 0 && d.Exponent <= 22 {
+	case exact && d.Exponent >= 0 && d.Exponent <= 22:
 		return float64(d.Mantissa) * pow10[d.Exponent]
 	}
-	return float64(d.Mantissa) * math.Pow10(int(d.Exponent))
+	f, err := strconv.ParseFloat(d.String(), 64)
+	if err != nil {
+		return math.NaN() // cannot happen: String prints a number far inside float64's range
+	}
+	return f
 }
 
+// Both operands of Float's division or product are exact below these bounds,
+// so its result is correctly rounded (Clinger 1990, doi:10.1145/93542.93557).
 var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
+var tens = [...]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
+
 // Compare returns -1, 0 or 1 as d is less than, equal in value to, or more
-// than e, whatever their exponents.
+// than e, whatever their exponents. It is exact.
 func (d Decimal) Compare(e Decimal) int {
-	if d.Exponent == e.Exponent {
-		return sign(d.Mantissa, e.Mantissa)
+	if d.Exponent == e.Exponent || d.Sign() != e.Sign() || d.Mantissa == 0 {
+		return order(d.Mantissa, e.Mantissa)
 	}
-	a, b := d.Float(), e.Float()
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+	c := compareMagnitude(d, e)
+	if d.Mantissa < 0 {
+		return -c
 	}
-	return 0
+	return c
 }
 
-func sign(a, b int64) int {
+// Sign returns -1, 0 or 1.
+func (d Decimal) Sign() int { return order(d.Mantissa, 0) }
+
+// compareMagnitude compares |d| and |e|, neither zero. When their leading digits
+// have the same place, their exponents differ by at most 18, and the product
+// fits 128 bits.
+func compareMagnitude(d, e Decimal) int {
+	a, b := magnitude(d.Mantissa), magnitude(e.Mantissa)
+	if x, y := digits(a)+int(d.Exponent), digits(b)+int(e.Exponent); x != y {
+		return order(x, y)
+	}
+	var aHigh, bHigh uint64
+	if d.Exponent > e.Exponent {
+		aHigh, a = bits.Mul64(a, tens[int(d.Exponent)-int(e.Exponent)])
+	} else {
+		bHigh, b = bits.Mul64(b, tens[int(e.Exponent)-int(d.Exponent)])
+	}
+	if aHigh != bHigh {
+		return order(aHigh, bHigh)
+	}
+	return order(a, b)
+}
+
+func digits(n uint64) int {
+	count := 1
+	for count < len(tens) && n >= tens[count] {
+		count++
+	}
+	return count
+}
+
+func order[T int | int64 | uint64](a, b T) int {
 	switch {
 	case a < b:
 		return -1
@@ -129,14 +247,70 @@ func sign(a, b int64) int {
 }
 
 // MarshalJSON writes the number with all its digits.
-func (d Decimal) MarshalJSON() ([]byte, error) { return []byte(d.String()), nil }
+func (d Decimal) MarshalJSON() ([]byte, error) { return d.Append(nil), nil }
 
 // UnmarshalJSON reads a JSON number exactly.
 func (d *Decimal) UnmarshalJSON(b []byte) error {
-	v, err := ParseDecimal(string(b))
+	v, err := ParseDecimalBytes(b)
 	if err != nil {
 		return err
 	}
 	*d = v
 	return nil
+}
+
+// Add returns d+e exactly, with the finer of the two exponents; false if the
+// digits do not fit.
+func (d Decimal) Add(e Decimal) (Decimal, bool) {
+	if d.Exponent < e.Exponent {
+		d, e = e, d
+	}
+	if d.Mantissa == 0 {
+		return e, true
+	}
+	shift := int(d.Exponent) - int(e.Exponent)
+	if shift >= len(tens) {
+		return Decimal{}, false
+	}
+	high, low := bits.Mul64(magnitude(d.Mantissa), tens[shift])
+	if high != 0 || low > math.MaxInt64 {
+		return Decimal{}, false
+	}
+	m := int64(low)
+	if d.Mantissa < 0 {
+		m = -m
+	}
+	sum := m + e.Mantissa
+	if m > 0 && e.Mantissa > 0 && sum < 0 || m < 0 && e.Mantissa < 0 && sum >= 0 {
+		return Decimal{}, false
+	}
+	return Decimal{sum, e.Exponent}, true
+}
+
+// Floor returns the largest whole number not above d*10^places; false if it does
+// not fit an int64.
+func (d Decimal) Floor(places int) (int64, bool) {
+	exp := int(d.Exponent) + places
+	if d.Mantissa == 0 || exp == 0 {
+		return d.Mantissa, true
+	}
+	if exp > 0 {
+		if exp >= len(tens) {
+			return 0, false
+		}
+		high, low := bits.Mul64(magnitude(d.Mantissa), tens[exp])
+		if high != 0 || low > math.MaxInt64 {
+			return 0, false
+		}
+		return int64(low) * int64(d.Sign()), true
+	}
+	if -exp >= len(tens)-1 {
+		return min(0, int64(d.Sign())), true
+	}
+	step := int64(tens[-exp])
+	q := d.Mantissa / step
+	if d.Mantissa%step < 0 {
+		q--
+	}
+	return q, true
 }
