@@ -1,0 +1,47 @@
+# What one may ask for. `go run ./cmd/vigil demo` and `go test ./...` need none of this.
+.PHONY: help run demo test check deps verify fuzz fault bench oracle web release
+.SILENT:
+
+help: ## this list
+	grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: ## the server on ./data, loopback only
+	go run ./cmd/vigil serve
+
+demo: ## a ward of simulated patients
+	go run ./cmd/vigil demo
+
+test: ## the tests that need Go alone
+	go test ./...
+
+check: ## before every commit: format, vet, tests
+	test -z "$$(git ls-files '*.go' | xargs gofmt -l | tee /dev/stderr)"
+	go vet ./...
+	go test ./...
+
+deps: ## (Debian, root) browser, database, foreign clients, npm packages for verify
+	scripts/deps.sh
+
+verify: ## everything; REQUIRE=all makes a skip a failure
+	REQUIRE=$(REQUIRE) ROUNDS=$(or $(ROUNDS),3) FUZZTIME=$(or $(FUZZTIME),4s) scripts/verify.sh
+
+fuzz: ## every fuzz target; TIME=30s each
+	scripts/fuzz.sh $(or $(TIME),30s)
+
+fault: ## (root) power cuts, kills, a full disk; ROUNDS=10
+	go build -o /tmp/vigil-fault-rig ./test/fault
+	/tmp/vigil-fault-rig -kind powercut -rounds $(or $(ROUNDS),10)
+	/tmp/vigil-fault-rig -kind kill -rounds $(or $(ROUNDS),10)
+	/tmp/vigil-fault-rig -kind full -rounds 1
+
+bench: ## all figures of this machine, as JSON lines
+	scripts/bench.sh
+
+oracle: ## compare with independent implementations (npm, PyPI)
+	scripts/oracle.sh
+
+web: ## build the screens into web/dist
+	cd web && npm ci --no-fund --no-audit --loglevel=error && npm run build
+
+release: ## binaries for Linux, macOS and Windows in ./release, with checksums
+	scripts/release.sh
