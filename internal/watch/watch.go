@@ -43,6 +43,8 @@ type Stream struct {
 	Last   vital.Instant // receive time of the last usable reading, 0: never
 	Since  vital.Instant // when State began
 	Cause  string        // "" while got
+
+	Doubt string // why what came since the last usable reading was not usable
 }
 
 // WatchState is how well a patient is watched.

@@ -1,0 +1,97 @@
+package ingest
+
+import (
+	"context"
+	"hash/fnv"
+	"sync/atomic"
+
+	"github.com/vigilcare/vigil/internal/journal"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// Subjects gives the key that seals what belongs to a subject; a journal.Ring is
+// one. The key is durable before it is used.
+type Subjects interface {
+	For(ctx context.Context, subject string) (journal.KeyID, error)
+}
+
+// Blobs keeps bodies that are too large for a frame; what it returns is the name
+// under which Get finds it again, durable before it returns.
+type Blobs interface {
+	Put(ctx context.Context, key journal.KeyID, body []byte) (string, error)
+	Get(ctx context.Context, key journal.KeyID, name string) ([]byte, error)
+}
+
+// Door makes packets durable. It is what every front calls.
+type Door struct {
+	writers  []*journal.Writer
+	subjects Subjects
+	registry *Registry
+	blobs    Blobs
+	accepted atomic.Uint64
+	bytes    atomic.Uint64
+}
+
+// NewDoor returns a door that appends to one writer per raw partition.
+func NewDoor(writers []*journal.Writer, subjects Subjects, registry *Registry, blobs Blobs) *Door {
+	return &Door{writers: writers, subjects: subjects, registry: registry, blobs: blobs}
+}
+
+// blobFrom is the body size from which a body lies beside the journal.
+const blobFrom = 200 << 10
+
+// MostBody is the largest body that any door may hand over, bytes.
+const MostBody = 16 << 20
+
+// Accept makes p durable and then calls done, from another goroutine, in the
+// order of acceptance per credential. It blocks while the journal is behind: the
+// caller must stop reading, not drop. A door acknowledges in done when its error
+// is nil, and never otherwise. An error returned here means that done will not
+// be called.
+func (d *Door) Accept(ctx context.Context, p Packet, done func(Receipt, error)) error {
+	if len(p.Body) > MostBody {
+		return vital.Errorf(vital.TooMuch, "packet on %q: %d bytes, at most %d", p.Topic, len(p.Body), MostBody)
+	}
+	key, err := d.subjects.For(ctx, d.subject(p))
+	if err != nil {
+		return vital.Errorf(vital.Unavailable, "find the key for a packet of %s: %w", p.Device, err)
+	}
+	size := uint64(len(p.Body))
+	if len(p.Body) > blobFrom {
+		name, err := d.blobs.Put(ctx, key, p.Body)
+		if err != nil {
+			return vital.Errorf(vital.Unavailable, "keep a packet of %d bytes of %s: %w", len(p.Body), p.Device, err)
+		}
+		p.Blob, p.Body = name, nil
+	}
+	w := d.writers[PartitionOf(string(p.Credential), len(d.writers))]
+	return w.Append(ctx, journal.Record{Kind: journal.KindPacket, Key: key, Body: p.encode()}, func(at vital.Position, err error) {
+		if err == nil {
+			d.accepted.Add(1)
+			d.bytes.Add(size)
+		}
+		done(Receipt{At: at}, err)
+	})
+}
+
+// Accepted returns how many packets and bytes have been made durable.
+func (d *Door) Accepted() (packets, bytes uint64) { return d.accepted.Load(), d.bytes.Load() }
+
+// subject says whose key seals the packet: the patient's who wears the device
+// now, so that forgetting the patient takes the packets along.
+func (d *Door) subject(p Packet) string {
+	if p.Patient != "" {
+		return "patient/" + string(p.Patient)
+	}
+	if b, ok := d.registry.BindingAt(p.Device, p.Received); ok && b.Patient != "" {
+		return "patient/" + string(b.Patient)
+	}
+	return "device/" + string(p.Device)
+}
+
+// PartitionOf spreads keys over n partitions, the same in every process.
+func PartitionOf(key string, n int) int {
+	h := fnv.New64a()
+	h.Write([]byte(key))
+	return int(h.Sum64() % uint64(n))
+}

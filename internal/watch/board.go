@@ -1,0 +1,267 @@
+package watch
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"github.com/vigilcare/vigil/vital"
+)
+
+// Board is the watch over the patients of one partition. It belongs to one
+// goroutine.
+type Board struct {
+	patients map[vital.PatientID]*patient
+	changed  map[vital.PatientID]map[string]struct{} // metrics with a new latest value, since the last Drain
+	moved    map[vital.PatientID]struct{}            // watch states that changed
+	gaps     []Gap
+}
+
+// patient is what a board knows of one patient.
+type patient struct {
+	Latest  map[string][]vital.Reading // by metric: newest of each device, preferred first
+	Plan    []Plan
+	Streams []Stream
+	Standby Standby
+	Present bool // admitted
+	State   WatchState
+	Since   vital.Instant
+	Cause   string
+	Devices []vital.DeviceID // bound now
+}
+
+// Plan is one line of what is expected of a patient.
+type Plan struct {
+	Metric string     `json:"metric"`
+	Kind   StreamKind `json:"kind"`
+	Every  int64      `json:"every"` // ms
+}
+
+// Standby is a time during which nothing is expected, by somebody's order.
+type Standby struct {
+	Reason string        `json:"reason"`
+	By     string        `json:"by"`
+	From   vital.Instant `json:"from"`
+	Until  vital.Instant `json:"until"` // it ends by itself
+}
+
+// Gap is an interval of an expected stream without a usable reading. It is
+// reported when it opens (To 0), and again when it closes.
+type Gap struct {
+	Patient  vital.PatientID
+	Metric   string
+	From, To vital.Instant
+	State    StreamState
+	Cause    string
+}
+
+// Facts is what places and people say of a patient, as a control record brings
+// it: the whole of it, replacing what was known.
+type Facts struct {
+	Patient vital.PatientID  `json:"patient"`
+	Present bool             `json:"present"`
+	Plan    []Plan           `json:"plan,omitempty"`
+	Standby Standby          `json:"standby"`
+	Devices []vital.DeviceID `json:"devices,omitempty"`
+}
+
+// Fresh is how long a value counts as fresh beside a newer one of another
+// device, ms.
+const Fresh = 60_000
+
+// NewBoard returns an empty board.
+func NewBoard() *Board {
+	return &Board{
+		patients: map[vital.PatientID]*patient{},
+		changed:  map[vital.PatientID]map[string]struct{}{},
+		moved:    map[vital.PatientID]struct{}{},
+	}
+}
+
+// Snapshot returns the board's memory; Restore takes it back.
+func (b *Board) Snapshot() ([]byte, error) { return json.Marshal(b.patients) }
+
+// Restore replaces the board's memory.
+func (b *Board) Restore(body []byte) error {
+	patients := map[vital.PatientID]*patient{}
+	if err := json.Unmarshal(body, &patients); err != nil {
+		return vital.Errorf(vital.Internal, "read the watch's snapshot: %w", err)
+	}
+	for _, p := range patients {
+		if p.Latest == nil {
+			p.Latest = map[string][]vital.Reading{}
+		}
+	}
+	b.patients = patients
+	return nil
+}
+
+func (b *Board) of(id vital.PatientID) *patient {
+	p := b.patients[id]
+	if p == nil {
+		p = &patient{Latest: map[string][]vital.Reading{}, State: Unplanned}
+		b.patients[id] = p
+	}
+	return p
+}
+
+// Reading takes one reading of a bound patient.
+func (b *Board) Reading(r vital.Reading) {
+	if r.Patient == "" {
+		return
+	}
+	p := b.of(r.Patient)
+	if r.Quality.Has(vital.Late) {
+		return
+	}
+	list := p.Latest[r.Metric]
+	at := slices.IndexFunc(list, func(o vital.Reading) bool { return o.Device == r.Device })
+	if at >= 0 {
+		list[at] = r
+	} else {
+		list = append(list, r)
+		at = len(list) - 1
+	}
+	p.Latest[r.Metric] = prefer(list, at)
+	b.touch(r.Patient, r.Metric)
+	if usable(r.Quality) {
+		b.got(r.Patient, p, r.Metric, r.Clocks.Receive)
+	} else {
+		b.doubtful(r.Patient, p, r.Metric, r.Quality)
+	}
+}
+
+// prefer puts the source to show first: the one that was first stays so while it
+// is fresh, a person's entry and a doubted value give way to a measured one.
+func prefer(list []vital.Reading, at int) []vital.Reading {
+	if len(list) == 1 {
+		return list
+	}
+	newest := list[at].Clocks.Receive
+	list = slices.DeleteFunc(list, func(o vital.Reading) bool { return o.Clocks.Receive < newest-10*Fresh })
+	slices.SortStableFunc(list, func(x, y vital.Reading) int { return cmp.Compare(rank(x, newest), rank(y, newest)) })
+	return list
+}
+
+func rank(r vital.Reading, newest vital.Instant) int {
+	n := 0
+	if r.Clocks.Receive < newest-Fresh {
+		n += 4
+	}
+	if r.Quality&vital.Doubtful&^vital.Demo != 0 {
+		n += 2
+	}
+	if r.Quality.Has(vital.Manual) {
+		n++
+	}
+	return n
+}
+
+// usable reports whether a reading proves that the patient is watched. Demo data
+// is watched in its own world, which never mixes with the real one.
+func usable(q vital.Quality) bool {
+	return q&(vital.Doubtful&^vital.Demo) == 0
+}
+
+// Wave takes one waveform block: it proves that its stream flows.
+func (b *Board) Wave(w vital.Waveform) {
+	if w.Patient == "" || w.Quality.Has(vital.Late) {
+		return
+	}
+	p := b.of(w.Patient)
+	if usable(w.Quality) {
+		b.got(w.Patient, p, w.Metric, w.Clocks.Receive)
+	} else {
+		b.doubtful(w.Patient, p, w.Metric, w.Quality)
+	}
+}
+
+func (b *Board) touch(id vital.PatientID, metric string) {
+	m := b.changed[id]
+	if m == nil {
+		m = map[string]struct{}{}
+		b.changed[id] = m
+	}
+	m[metric] = struct{}{}
+}
+
+// Values returns the latest values that changed since the last call, and the
+// watch states that did.
+func (b *Board) Drain() (values []Value, watches []Watch, gaps []Gap) {
+	for id, metrics := range b.changed {
+		p := b.patients[id]
+		for metric := range metrics {
+			if v, ok := value(p.Latest[metric]); ok {
+				values = append(values, v)
+			}
+		}
+	}
+	for id := range b.moved {
+		watches = append(watches, b.watch(id, b.patients[id]))
+	}
+	gaps = b.gaps
+	clear(b.changed)
+	clear(b.moved)
+	b.gaps = nil
+	slices.SortFunc(values, func(x, y Value) int {
+		return cmp.Or(cmp.Compare(x.Patient, y.Patient), cmp.Compare(x.Metric, y.Metric))
+	})
+	return values, watches, gaps
+}
+
+func value(list []vital.Reading) (Value, bool) {
+	if len(list) == 0 {
+		return Value{}, false
+	}
+	v := Value{Reading: list[0]}
+	for _, o := range list[1:] {
+		if o.Clocks.Receive >= v.Clocks.Receive-Fresh {
+			v.Others = append(v.Others, o)
+		}
+	}
+	return v, true
+}
+
+// Latest returns every latest value of a patient, by metric.
+func (b *Board) Latest(id vital.PatientID) []Value {
+	p := b.patients[id]
+	if p == nil {
+		return nil
+	}
+	values := make([]Value, 0, len(p.Latest))
+	for _, list := range p.Latest {
+		if v, ok := value(list); ok {
+			v.Others = slices.Clone(v.Others)
+			values = append(values, v)
+		}
+	}
+	slices.SortFunc(values, func(x, y Value) int { return cmp.Compare(x.Metric, y.Metric) })
+	return values
+}
+
+// Watch returns how the patient is watched.
+func (b *Board) Watch(id vital.PatientID) (Watch, bool) {
+	p := b.patients[id]
+	if p == nil {
+		return Watch{Patient: id, State: Unplanned}, false
+	}
+	return b.watch(id, p), true
+}
+
+func (b *Board) watch(id vital.PatientID, p *patient) Watch {
+	w := Watch{Patient: id, State: p.State, Since: p.Since, Cause: p.Cause, Streams: slices.Clone(p.Streams)}
+	for _, s := range p.Streams {
+		w.Last = max(w.Last, s.Last)
+	}
+	return w
+}
+
+// Patients returns every patient that the board knows, in a fixed order.
+func (b *Board) Patients() []vital.PatientID {
+	ids := make([]vital.PatientID, 0, len(b.patients))
+	for id := range b.patients {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
