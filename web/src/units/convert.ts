@@ -42,8 +42,8 @@ interface Rule {
   metric?: RegExp
 }
 
-// Sources: UCUM 2.2 for degF, m[Hg] (133.3220 kPa), lb_av, in_i, m[H2O]; glucose 18.0182 mg/dL per mmol/L from
-// the molar mass used by UCUM's own mol conversion for LOINC glucose rows; the rest follow from molar masses.
+// Sources: UCUM 2.2 for degF, m[Hg] (133.3220 kPa), lb_av, in_i, m[H2O]. Glucose: 18.0182 mg/dL per mmol/L, the
+// factor that makers of glucose sensors print. Creatinine: 88.42 umol/L per mg/dL, as laboratories print.
 const rules: Rule[] = [
   { from: 'Cel', to: '[degF]', factor: ['9', '5'], shift: ['32', '1'], places: 1, back: 1 },
   { from: 'mm[Hg]', to: 'kPa', factor: ['0.133322', '1'], places: 1, back: 0 },

@@ -1,0 +1,1 @@
+function e({close:e}){return null}export{e as default};

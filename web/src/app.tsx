@@ -1,0 +1,73 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense, useEffect } from 'react'
+import { Redirect, Route, Switch } from 'wouter'
+import { Refusal } from './api/client'
+import { useMe, useWards } from './api/queries'
+import { live } from './live/store'
+import { socket } from './live/socket'
+import { WardPage } from './pages/ward/ward'
+import { NoWard } from './pages/ward/none'
+import { Shell } from './parts/shell'
+import { Empty, Skeleton, Trouble } from './parts/states'
+import { useApplyPreferences } from './preferences'
+import { useSay } from './words'
+
+const page = <P extends object>(load: () => Promise<{ default: React.ComponentType<P> }>) => lazy(load)
+
+const SignIn = page(() => import('./pages/signin'))
+
+export function App() {
+  const say = useSay()
+  const me = useMe()
+  const client = useQueryClient()
+  useApplyPreferences()
+  const signedIn = me.data !== undefined
+  useEffect(() => {
+    if (!signedIn) return
+    socket.start()
+    live.onChanged = () => {
+      void client.invalidateQueries({ queryKey: ['ward'] })
+      void client.invalidateQueries({ queryKey: ['patient'] })
+      void client.invalidateQueries({ queryKey: ['devices'] })
+      void client.invalidateQueries({ queryKey: ['device'] })
+    }
+  }, [client, signedIn])
+
+  if (me.isPending) return null
+  const mustSignIn = me.error instanceof Refusal && me.error.kind === 'unauthenticated'
+  if (mustSignIn || location.pathname === '/link') {
+    return (
+      <Suspense>
+        <SignIn />
+      </Suspense>
+    )
+  }
+  if (me.error) return <Trouble problem={me.error} retry={() => void me.refetch()} />
+
+  return (
+    <Shell>
+      <Suspense fallback={<Skeleton lines={8} height={20} />}>
+        <Switch>
+          <Route path="/">
+            <FirstWard />
+          </Route>
+          <Route path="/sign-in">
+            <Redirect to="/" replace />
+          </Route>
+          <Route path="/ward/:id">{({ id }) => <WardPage id={id} />}</Route>
+          <Route>
+            <Empty title={say('state.notFound.title')}>{say('state.notFound.do')}</Empty>
+          </Route>
+        </Switch>
+      </Suspense>
+    </Shell>
+  )
+}
+
+function FirstWard() {
+  const wards = useWards()
+  if (wards.isPending) return <Skeleton />
+  if (wards.error) return <Trouble problem={wards.error} retry={() => void wards.refetch()} />
+  const first = wards.data[0]
+  return first ? <Redirect to={`/ward/${encodeURIComponent(first.id)}${location.search}`} replace /> : <NoWard />
+}

@@ -1,0 +1,114 @@
+// One WebSocket per tab. It says what it wants to see, resumes from the last number it saw, and comes back by
+// itself. Silence on an open socket counts as down: a link that delivers nothing is not a link.
+
+import { live, type LiveStore } from './store'
+import { decode, type Channel, type WaveBlock } from './frames'
+
+export interface Watch {
+  beds?: string[]
+  patient?: string
+  waves: string[]
+}
+
+export interface WaveSink {
+  channel(c: Channel): void
+  block(b: WaveBlock): void
+}
+
+const silence = 10_000
+
+export class LiveSocket {
+  private socket: WebSocket | null = null
+  private watch: Watch | null = null
+  private sinks = new Set<WaveSink>()
+  private channels = new Map<number, Channel>()
+  private failures = 0
+  private retry: ReturnType<typeof setTimeout> | null = null
+  private heard = 0
+  private guard: ReturnType<typeof setInterval> | null = null
+
+  constructor(
+    private readonly store: LiveStore,
+    private readonly url: () => string,
+  ) {}
+
+  start() {
+    if (this.guard) return
+    this.guard = setInterval(() => {
+      if (this.socket?.readyState === WebSocket.OPEN && Date.now() - this.heard > silence) this.socket.close()
+    }, 1000)
+    window.addEventListener('online', this.hurry)
+    window.addEventListener('offline', () => this.socket?.close())
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.hurry())
+    this.connect()
+  }
+
+  /** Replaces what this tab watches. */
+  show(watch: Watch) {
+    this.watch = watch
+    this.ask()
+  }
+
+  attach(sink: WaveSink) {
+    this.sinks.add(sink)
+    for (const c of this.channels.values()) sink.channel(c)
+    return () => this.sinks.delete(sink)
+  }
+
+  private hurry = () => {
+    if (this.socket && this.socket.readyState <= WebSocket.OPEN) return
+    this.failures = 0
+    if (this.retry) clearTimeout(this.retry)
+    this.connect()
+  }
+
+  private connect() {
+    this.retry = null
+    const socket = new WebSocket(this.url(), 'vigil.live.1')
+    socket.binaryType = 'arraybuffer'
+    this.socket = socket
+    this.heard = Date.now()
+    socket.onopen = () => {
+      this.failures = 0
+      this.store.setLink('open')
+      this.ask(true)
+    }
+    socket.onmessage = (event) => {
+      this.heard = Date.now()
+      if (event.data instanceof ArrayBuffer) this.take(event.data)
+    }
+    socket.onclose = () => {
+      if (this.socket !== socket) return
+      this.socket = null
+      this.store.setLink('down')
+      const wait = Math.min(500 * 2 ** this.failures, 10_000) * (0.8 + 0.4 * Math.random())
+      this.failures++
+      this.retry = setTimeout(() => this.connect(), wait)
+    }
+  }
+
+  private ask(resume = false) {
+    if (!this.watch || this.socket?.readyState !== WebSocket.OPEN) return
+    this.socket.send(JSON.stringify({ type: 'watch', ...this.watch, ...(resume && this.store.seq > 0 ? { resume: this.store.seq } : {}) }))
+  }
+
+  private take(data: ArrayBuffer) {
+    const frame = decode(data)
+    if (frame.kind === 'waves') {
+      for (const sink of this.sinks) for (const b of frame.blocks) sink.block(b)
+      return
+    }
+    if (frame.message.type === 'hello' && frame.message.seq < this.store.seq) this.store.seq = 0 // another server: its numbers start anew
+    if (frame.message.type === 'channels') {
+      for (const c of frame.message.items) {
+        this.channels.set(c.channel, c)
+        for (const sink of this.sinks) sink.channel(c)
+      }
+    }
+    this.store.apply(frame.message)
+  }
+}
+
+const address = () => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/live`
+
+export const socket = new LiveSocket(live, address)

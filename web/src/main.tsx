@@ -1,0 +1,28 @@
+import './style/tokens.css'
+import './style/mantine.css'
+import './style/base.css'
+import './style/shell.css'
+import { MantineProvider } from '@mantine/core'
+import { Notifications } from '@mantine/notifications'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { App } from './app'
+import { remembered } from './preferences'
+import { theme, variables } from './theme'
+
+const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? ''
+const client = new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: true, staleTime: 2_000 } } })
+const root = document.getElementById('root')
+if (!root) throw new Error('index.html has no #root')
+
+createRoot(root).render(
+  <StrictMode>
+    <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme={remembered.theme()} getStyleNonce={() => nonce}>
+      <QueryClientProvider client={client}>
+        <App />
+        <Notifications position="bottom-right" autoClose={5000} limit={3} />
+      </QueryClientProvider>
+    </MantineProvider>
+  </StrictMode>,
+)

@@ -1,0 +1,3 @@
+export default function PreferencesDialog({ close: _ }: { close: () => void }) {
+  return null
+}

@@ -1,0 +1,6 @@
+import type { Words } from '.'
+import { gemeinsam } from './de-shared'
+import { patient } from './de-patient'
+import { orte } from './de-places'
+
+export const de: Words = { ...gemeinsam, ...patient, ...orte }

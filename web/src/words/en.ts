@@ -1,0 +1,8 @@
+// Every word that a screen shows, in English. A text says what is, since when, why, and what to do.
+// {name} is filled in; a pair {one, other} is chosen by {count}.
+
+import { shared } from './en-shared'
+import { patient } from './en-patient'
+import { places } from './en-places'
+
+export const en = { ...shared, ...patient, ...places } as const
