@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/vigilcare/vigil/vital"
+)
+
+// Control is a change that alters what the flow does. The method that makes the
+// change writes it in the same transaction; the flow appends it to the journal
+// as a record and marks it in its next Commit. A control that is journalled
+// twice, because the flow stopped between the two, has the same ID both times.
+type Control struct {
+	ID   int64
+	At   vital.Instant // when the change counts from
+	Kind string
+	Body []byte // JSON of the type named beside the kind
+}
+
+// Kinds of control and what their bodies hold.
+const (
+	ControlAdmit      = "admit"       // Admission: the one that begins (also after a transfer or a swap)
+	ControlDischarge  = "discharge"   // Admission: the one that ended
+	ControlBind       = "bind"        // Binding
+	ControlUnbind     = "unbind"      // Binding with To set
+	ControlStandby    = "standby"     // Standby
+	ControlStandbyEnd = "standby-end" // Standby with Until set to the end
+	ControlPlan       = "plan"        // PlanChange
+	ControlObserve    = "observe"     // Observation: its items travel on as readings
+	ControlReassign   = "reassign"    // Reassignment
+)
+
+func (t *tx) control(site vital.Site, kind string, at vital.Instant, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("write the control %s: %w", kind, err)
+	}
+	_, err = t.exec("INSERT INTO control (site, at, kind, body, journalled) VALUES ($1, $2, $3, $4, $5)", site, at, kind, string(b), false)
+	return err
+}
+
+// PendingControls returns what the flow has not journalled yet, oldest first.
+func (d *DB) PendingControls(ctx context.Context, site vital.Site, limit int) ([]Control, error) {
+	q := ask("SELECT id, at, kind, body FROM control WHERE site = ? AND journalled = ? ORDER BY id LIMIT ?", site, false, atMost(limit, 100))
+	return collect(ctx, d.read, q, func(scan func(...any) error, c *Control) error {
+		return scan(&c.ID, &c.At, &c.Kind, &c.Body)
+	})
+}

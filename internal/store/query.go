@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/vigilcare/vigil/vital"
+)
+
+// Rows is the caller's row filter; every query takes one. A patient is seen by
+// whoever sees a ward in which the patient is or was admitted. With neither All
+// nor a ward nor a device nothing is seen.
+type Rows struct {
+	Site    vital.Site
+	All     bool
+	Wards   []vital.WardID
+	Devices []vital.DeviceID // a device or gateway sees what it sent
+}
+
+// Everything is the row filter of the parts of Vigil itself.
+func Everything(site vital.Site) Rows { return Rows{Site: site, All: true} }
+
+// query builds one SELECT. Each ? in a fragment becomes the next $n.
+type query struct {
+	text strings.Builder
+	args []any
+}
+
+func ask(text string, args ...any) *query { return new(query).add(text, args...) }
+
+func (q *query) add(text string, args ...any) *query {
+	for i := range len(text) {
+		if text[i] != '?' {
+			q.text.WriteByte(text[i])
+			continue
+		}
+		q.args = append(q.args, args[0])
+		args = args[1:]
+		q.text.WriteString("$" + strconv.Itoa(len(q.args)))
+	}
+	return q
+}
+
+// when adds the fragment if the condition holds.
+func (q *query) when(condition bool, text string, args ...any) *query {
+	if condition {
+		q.add(text, args...)
+	}
+	return q
+}
+
+func in[T any](q *query, values []T) *query {
+	if len(values) == 0 {
+		return q.add("IN (NULL)")
+	}
+	for i, v := range values {
+		q.add([]string{", ?", "IN (?"}[b2i(i == 0)], v)
+	}
+	return q.add(")")
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// seesPatient adds the row filter for a column that holds a patient id.
+func (q *query) seesPatient(r Rows, column string) *query {
+	return q.seesData(r, column, "")
+}
+
+// seesData adds the row filter for rows that belong to a patient and came from a
+// device.
+func (q *query) seesData(r Rows, patient, device string) *query {
+	if r.All {
+		return q
+	}
+	q.add(" AND (FALSE")
+	if len(r.Wards) > 0 {
+		q.add(" OR EXISTS (SELECT 1 FROM admission seen WHERE seen.site = ? AND seen.patient = "+patient+" AND seen.ward ", r.Site)
+		in(q, r.Wards).add(")")
+	}
+	if len(r.Devices) > 0 && device != "" {
+		in(q.add(" OR "+device+" "), r.Devices)
+	}
+	return q.add(")")
+}
+
+// seesDevice adds the row filter for a column that holds a device id: the
+// caller's own, those that a patient or a room of the caller's wards has or had,
+// and, for staff, those that nobody has: equipment on the shelf.
+func (q *query) seesDevice(r Rows, column string) *query {
+	if r.All {
+		return q
+	}
+	q.add(" AND (FALSE")
+	if len(r.Devices) > 0 {
+		in(q.add(" OR "+column+" "), r.Devices)
+	}
+	if len(r.Wards) > 0 {
+		q.add(" OR EXISTS (SELECT 1 FROM binding worn JOIN admission seen ON seen.site = worn.site AND seen.patient = worn.patient"+
+			" WHERE worn.site = ? AND worn.device = "+column+" AND seen.ward ", r.Site)
+		in(q, r.Wards)
+		q.add(") OR EXISTS (SELECT 1 FROM binding worn JOIN room ON room.site = worn.site AND room.id = worn.room"+
+			" WHERE worn.site = ? AND worn.device = "+column+" AND room.ward ", r.Site)
+		in(q, r.Wards)
+		q.add(") OR NOT EXISTS (SELECT 1 FROM binding worn WHERE worn.site = ? AND worn.device = "+column+")", r.Site)
+	}
+	return q.add(")")
+}
+
+// seesWard adds the row filter for a column that holds a ward id.
+func (q *query) seesWard(r Rows, column string) *query {
+	if r.All {
+		return q
+	}
+	return in(q.add(" AND "+column+" "), r.Wards)
+}
+
+// collect runs the query and scans every row.
+func collect[T any](ctx context.Context, on querier, q *query, scan func(scan func(...any) error, into *T) error) ([]T, error) {
+	rows, err := on.QueryContext(ctx, q.text.String(), plain(q.args)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		var v T
+		if err := scan(rows.Scan, &v); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// one runs the query and wants exactly one row: none is NotFound.
+func one[T any](ctx context.Context, on querier, q *query, what string, scan func(scan func(...any) error, into *T) error) (T, error) {
+	all, err := collect(ctx, on, q, scan)
+	var none T
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", what, err)
+	}
+	if len(all) == 0 {
+		return none, vital.Errorf(vital.NotFound, "%s: not found", what)
+	}
+	return all[0], nil
+}
+
+func scanInto[T any](scan func(...any) error, into *T) error { return scan(into) }
+
+// newID makes a random id: prefix and 10 hex digits.
+func newID(prefix string) string {
+	var b [5]byte
+	rand.Read(b[:])
+	return prefix + "-" + hex.EncodeToString(b[:])
+}
+
+// list stores a slice as JSON text and reads it back.
+func list[T any](values []T) string {
+	if len(values) == 0 {
+		return "[]"
+	}
+	b, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // a slice of strings or plain structs cannot fail
+	}
+	return string(b)
+}
+
+type listOf[T any] struct{ into *[]T }
+
+func (l listOf[T]) Scan(v any) error {
+	var b []byte
+	switch t := v.(type) {
+	case string:
+		b = []byte(t)
+	case []byte:
+		b = t
+	}
+	*l.into = nil
+	return json.Unmarshal(b, l.into)
+}
+
+func missing(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+// likeAll adds a condition per word of a search: each must occur in column,
+// which holds lower case text.
+func (q *query) likeAll(column, search string) *query {
+	escape := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+	for _, word := range strings.Fields(strings.ToLower(search)) {
+		q.add(" AND "+column+` LIKE ? ESCAPE '\'`, "%"+escape.Replace(word)+"%")
+	}
+	return q
+}

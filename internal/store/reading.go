@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/vigilcare/vigil/vital"
+)
+
+// Waves reads the waveform packets that overlap the query, by metric and start.
+// Blocks that cannot be read are put in quarantine and counted by Stats.
+func (d *DB) Waves(ctx context.Context, r Rows, q Query) ([]vital.Waveform, error) {
+	if err := q.check("waveforms"); err != nil {
+		return nil, err
+	}
+	type row struct {
+		id     int64
+		series Series
+		block  WaveBlock
+	}
+	s := ask(`SELECT w.id, s.id, s.site, s.patient, s.device, s.metric, s.unit, s.decoder, w.from_us, w.to_us, w.millihz, w.gain, w.gain_exponent,
+		w.zero, w.samples, w.quality, w.body FROM series s JOIN wave w ON w.series = s.id WHERE s.site = ?`, r.Site)
+	from, to := int64(q.From)*1000, int64(q.To)*1000
+	q.narrow(s, r).add(" AND w.from_us >= ? AND w.from_us < ? AND w.to_us > ? AND w.superseded = 0 AND w.damaged = ?", from-waveLookBack, to, from, false)
+	s.add(" ORDER BY s.metric, w.from_us, s.id, w.id")
+	rows, err := collect(ctx, d.read, s, func(scan func(...any) error, v *row) error {
+		s, b := &v.series, &v.block
+		return scan(&v.id, &s.ID, &s.Site, &s.Patient, &s.Device, &s.Metric, &s.Unit, &s.Decoder, &b.From, &b.To, &b.MilliHz, &b.Gain.Mantissa, &b.Gain.Exponent,
+			&b.Zero, &b.Count, &b.Quality, &b.Body)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("waveforms of patient %q device %q: %w", q.Patient, q.Device, err)
+	}
+	var out []vital.Waveform
+	for _, v := range rows {
+		packets, err := DecodeWave(v.block)
+		if err != nil {
+			d.quarantine(ctx, "wave", v.id, v.series, err)
+			continue
+		}
+		for _, w := range packets {
+			if w.Start < to && w.Start+length(len(w.Samples), w.MilliHz) > from {
+				out = append(out, v.series.label(w))
+			}
+		}
+	}
+	return out, nil
+}
+
+// waveLookBack is longer than any block: half a minute, or one packet of up to
+// 50,000 samples at a slow rate. Commit refuses what is longer.
+const waveLookBack = 2 * 3600 * 1_000_000
+
+// label says whose the packet is.
+func (s Series) label(w vital.Waveform) vital.Waveform {
+	w.Site, w.Patient, w.Device, w.Metric, w.Unit, w.Decoder = s.Site, s.Patient, s.Device, s.Metric, s.Unit, s.Decoder
+	return w
+}
+
+// WaveMetrics lists the metrics of which a patient has waveforms.
+func (d *DB) WaveMetrics(ctx context.Context, r Rows, patient vital.PatientID) ([]string, error) {
+	q := ask("SELECT DISTINCT s.metric FROM series s WHERE s.site = ? AND s.patient = ?", r.Site, patient).
+		seesData(r, "s.patient", "s.device").
+		add(" AND EXISTS (SELECT 1 FROM wave w WHERE w.series = s.id AND w.superseded = 0) ORDER BY s.metric")
+	return collect(ctx, d.read, q, scanInto[string])
+}
+
+// Events reads what happened, by time. Metrics of the query name kinds.
+func (d *DB) Events(ctx context.Context, r Rows, q Query) ([]vital.Event, error) {
+	if err := q.check("events"); err != nil {
+		return nil, err
+	}
+	s := ask("SELECT "+eventColumns+" FROM event e WHERE e.site = ? AND e.superseded = 0", r.Site).
+		when(q.Patient != "", " AND e.patient = ?", q.Patient).when(q.Device != "", " AND e.device = ?", q.Device).
+		when(q.From != 0, " AND e.effective_ms >= ?", q.From).when(q.To != 0, " AND e.effective_ms < ?", q.To)
+	if len(q.Metrics) > 0 {
+		in(s.add(" AND e.kind "), q.Metrics)
+	}
+	s.seesData(r, "e.patient", "e.device").add(" ORDER BY e.effective_ms, e.part, e.frame, e.idx, e.id")
+	return collect(ctx, d.read, s, scanEvent)
+}
+
+func scanEvent(scan func(...any) error, e *vital.Event) error {
+	var sequence int64
+	c := &e.Clocks
+	err := scan(&e.Site, &e.Patient, &e.Device, &e.Kind, &e.Code, &e.Text, &c.Device, &c.Receive, &c.Effective, &c.Offset, &c.Uncertainty,
+		&e.Quality, &sequence, &e.Source.Partition, &e.Source.Frame, &e.Source.Index, &e.Decoder)
+	e.Sequence = uint64(sequence)
+	return err
+}
+
+// Gaps reads the gaps of a patient that overlap [from, to), by time; to 0: no end.
+func (d *DB) Gaps(ctx context.Context, r Rows, patient vital.PatientID, from, to vital.Instant) ([]Gap, error) {
+	q := ask("SELECT g.id, g.patient, g.metric, g.from_ms, g.to_ms, g.state, g.cause FROM gap g WHERE g.site = ? AND g.patient = ?", r.Site, patient).
+		add(" AND (g.to_ms = 0 OR g.to_ms > ?)", from).when(to != 0, " AND g.from_ms < ?", to).
+		seesPatient(r, "g.patient").add(" ORDER BY g.from_ms, g.metric, g.id")
+	return collect(ctx, d.read, q, func(scan func(...any) error, g *Gap) error {
+		return scan(&g.ID, &g.Patient, &g.Metric, &g.From, &g.To, &g.State, &g.Cause)
+	})
+}
+
+// Problems reads what could not be read since a time, newest first, at most 1000.
+func (d *DB) Problems(ctx context.Context, r Rows, since vital.Instant) ([]Problem, error) {
+	return d.ProblemsOf(ctx, r, "", since, 1000)
+}
+
+// ProblemsOf is Problems of one device (empty: of all), at most limit.
+func (d *DB) ProblemsOf(ctx context.Context, r Rows, device vital.DeviceID, since vital.Instant, limit int) ([]Problem, error) {
+	q := ask("SELECT p.device, p.credential, p.at, p.part, p.frame, p.idx, p.format, p.reason, p.preview FROM problem p WHERE p.site = ? AND p.at >= ?", r.Site, since).
+		when(device != "", " AND p.device = ?", device).seesDevice(r, "p.device").
+		add(" ORDER BY p.at DESC, p.id DESC LIMIT ?", atMost(limit, 1000))
+	return collect(ctx, d.read, q, func(scan func(...any) error, p *Problem) error {
+		return scan(&p.Device, &p.Credential, &p.At, &p.Position.Partition, &p.Position.Frame, &p.Position.Index, &p.Format, &p.Reason, &p.Preview)
+	})
+}
