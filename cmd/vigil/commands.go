@@ -4,5 +4,6 @@ package main
 // its own name.
 var commands = []command{
 	{"bench", "measure this machine: ingest, beside Mosquitto", runBench},
+	{"play", "play recordings (WFDB, EDF, CSV) as devices over MQTT", runPlay},
 	{"version", "print the version and what it was built from", runVersion},
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ulikunitz/xz"
 
+	"github.com/vigilcare/vigil/test/need"
 	"github.com/vigilcare/vigil/vital"
 	"github.com/vigilcare/vigil/wire/wfdb"
 )
@@ -267,13 +268,8 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
-// data is where the public recordings lie, when they are there.
-const data = "../../../shared/data"
-
-func open(t *testing.T, dir string) func(string) ([]byte, error) {
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("skipped: no recordings at %s", dir)
-	}
+func open(t *testing.T, name string) func(string) ([]byte, error) {
+	dir := need.Data(t, name)
 	return func(p string) ([]byte, error) {
 		p = filepath.Join(dir, p)
 		if b, err := os.ReadFile(p); err == nil {
@@ -295,7 +291,7 @@ func open(t *testing.T, dir string) func(string) ([]byte, error) {
 // The header of each MIT-BIH record holds a checksum over all 650,000 samples of
 // each signal; the number of beats is what the database's own tables give.
 func TestArrhythmiaDatabase(t *testing.T) {
-	from := open(t, filepath.Join(data, "mitdb"))
+	from := open(t, "mitdb")
 	beats := map[string]int{"100": 2273, "208": 2955, "222": 2483}
 	for name, want := range beats {
 		r, err := wfdb.Load(name, from)
@@ -331,7 +327,7 @@ func TestArrhythmiaDatabase(t *testing.T) {
 }
 
 func TestOddNumberOfPackedSamples(t *testing.T) {
-	r, err := wfdb.Load("100_3chan", open(t, filepath.Join(data, "devices/wfdb")))
+	r, err := wfdb.Load("100_3chan", open(t, "devices/wfdb"))
 	if err != nil {
 		t.Fatal(err)
 	}
