@@ -1,11 +1,14 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,7 +35,8 @@ type JetStreamOptions struct {
 	SyncAssured bool
 	// Replicas of each frame: 1 embedded, 3 or 5 in a cluster.
 	Replicas int
-	// Partitions of each stream, fixed when the stream is first made.
+	// Partitions of each stream, fixed when the stream is first made. Nil: open
+	// what is there and make nothing, for tools that look at a journal.
 	Partitions map[Stream]int
 	// MaxPayload of one frame in bytes; 1 MiB when zero.
 	MaxPayload int
@@ -50,7 +54,7 @@ type JetStream struct {
 	read    *nats.Conn
 	writer  jetstream.JetStream
 	reader  jetstream.JetStream
-	streams map[line]jetstream.Stream // of the read connection
+	streams map[Line]jetstream.Stream // of the read connection
 	broken  context.Context           // ends when the disk fails or the log is closed
 	breaks  context.CancelCauseFunc
 	once    sync.Once
@@ -60,6 +64,7 @@ const (
 	defaultPayload = 1 << 20
 	replySlack     = 8 << 10 // header lines beside a frame
 	countMetadata  = "vigil-partitions"
+	streamPrefix   = "VIGIL_"
 )
 
 // OpenJetStream starts the embedded server or connects to the cluster, and makes
@@ -77,17 +82,15 @@ func OpenJetStream(ctx context.Context, o JetStreamOptions) (*JetStream, error) 
 			return nil, vital.Errorf(vital.Invalid, "open journal: %d partitions of stream %q", n, s)
 		}
 	}
-	j := &JetStream{options: o, streams: map[line]jetstream.Stream{}}
+	j := &JetStream{options: o, streams: map[Line]jetstream.Stream{}}
 	j.broken, j.breaks = context.WithCancelCause(context.Background())
 	if err := j.start(ctx); err != nil {
 		j.Close()
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	for s, n := range o.Partitions {
-		if err := j.prepare(ctx, s, n); err != nil {
-			j.Close()
-			return nil, fmt.Errorf("open journal: %w", err)
-		}
+	if err := j.open(ctx); err != nil {
+		j.Close()
+		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	return j, nil
 }
@@ -134,28 +137,42 @@ func (j *JetStream) connect(name string) (*nats.Conn, error) {
 	return c, nil
 }
 
-// prepare opens the streams of all partitions, and makes them the first time.
-func (j *JetStream) prepare(ctx context.Context, s Stream, count int) error {
-	held := 0
+// open opens the streams of all partitions, and makes them the first time.
+func (j *JetStream) open(ctx context.Context) error {
+	held := map[Stream]int{}
 	names := j.reader.StreamNames(ctx)
-	prefix := "VIGIL_" + string(s) + "_"
 	for name := range names.Name() {
-		if strings.HasPrefix(name, prefix) {
-			held++
+		rest, ours := strings.CutPrefix(name, streamPrefix)
+		s, _, _ := strings.Cut(rest, "_")
+		if ours && streamCode(Stream(s)) != 0 {
+			held[Stream(s)]++
 		}
 	}
 	if err := names.Err(); err != nil {
 		return vital.Errorf(vital.Unavailable, "list streams: %w", err)
 	}
-	if held > count {
-		return wrongCount(s, strconv.Itoa(held), count)
+	counts := j.options.Partitions
+	if counts == nil {
+		counts = held
 	}
-	for p := range count {
-		if err := j.prepareOne(ctx, s, uint16(p), count); err != nil {
-			return err
+	for s, count := range counts {
+		if held[s] > count {
+			return wrongCount(s, strconv.Itoa(held[s]), count)
+		}
+		for p := range count {
+			if err := j.prepare(ctx, s, uint16(p), count); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// Lines returns every line that the log holds, in order.
+func (j *JetStream) Lines() []Line {
+	return slices.SortedFunc(maps.Keys(j.streams), func(a, b Line) int {
+		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Partition, b.Partition))
+	})
 }
 
 func wrongCount(s Stream, made string, asked int) error {
@@ -163,7 +180,7 @@ func wrongCount(s Stream, made string, asked int) error {
 		"which partition a record lies in depends on the count, so it is fixed", s, made, asked)
 }
 
-func (j *JetStream) prepareOne(ctx context.Context, s Stream, partition uint16, count int) error {
+func (j *JetStream) prepare(ctx context.Context, s Stream, partition uint16, count int) error {
 	name := streamName(s, partition)
 	stream, err := j.reader.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -192,12 +209,12 @@ func (j *JetStream) prepareOne(ctx context.Context, s Stream, partition uint16, 
 	case c.Replicas < j.options.Replicas:
 		return vital.Errorf(vital.Precondition, "stream %s has %d replicas, %d are asked for: raise it with `nats stream edit`", name, c.Replicas, j.options.Replicas)
 	}
-	j.streams[line{s, partition}] = stream
+	j.streams[Line{s, partition}] = stream
 	return nil
 }
 
 func streamName(s Stream, partition uint16) string {
-	return "VIGIL_" + string(s) + "_" + strconv.Itoa(int(partition))
+	return streamPrefix + string(s) + "_" + strconv.Itoa(int(partition))
 }
 
 func subjectName(s Stream, partition uint16) string {
@@ -205,7 +222,7 @@ func subjectName(s Stream, partition uint16) string {
 }
 
 func (j *JetStream) stream(s Stream, partition uint16) (jetstream.Stream, error) {
-	stream, ok := j.streams[line{s, partition}]
+	stream, ok := j.streams[Line{s, partition}]
 	if !ok {
 		return nil, vital.Errorf(vital.NotFound, "journal has no partition %s/%d", s, partition)
 	}

@@ -12,13 +12,7 @@ import (
 // things out. It keeps the whole contract except that it survives nothing.
 type Memory struct {
 	mutex sync.Mutex
-	lines map[line]*memoryLine
-}
-
-// line names one partition of one stream.
-type line struct {
-	stream    Stream
-	partition uint16
+	lines map[Line]*memoryLine
 }
 
 type memoryLine struct {
@@ -28,11 +22,11 @@ type memoryLine struct {
 }
 
 // NewMemory returns an empty log.
-func NewMemory() *Memory { return &Memory{lines: map[line]*memoryLine{}} }
+func NewMemory() *Memory { return &Memory{lines: map[Line]*memoryLine{}} }
 
 // of returns the line, made when it is new. The mutex is held.
 func (m *Memory) of(s Stream, partition uint16) *memoryLine {
-	at := line{s, partition}
+	at := Line{s, partition}
 	l := m.lines[at]
 	if l == nil {
 		l = &memoryLine{first: 1, grown: make(chan struct{})}

@@ -150,6 +150,9 @@ func (c *chain) check(seq uint64, raw []byte) (sealedFrame, span, string) {
 	if err != nil {
 		return sealedFrame{}, gap, err.Error()
 	}
+	if c.site == "" {
+		c.site = f.site
+	}
 	if f.site != c.site || f.stream != c.stream || f.partition != c.partition {
 		return sealedFrame{}, gap, fmt.Sprintf("it belongs to site %s %s/%d", f.site, f.stream, f.partition)
 	}
