@@ -132,7 +132,7 @@ func (d Decimal) Append(b []byte) []byte {
 	if d.Exponent > 0 && d.Mantissa == 0 {
 		return append(b, '0')
 	}
-	if plain := d.Exponent <= 6 && d.Exponent >= -12 && fitsPlain(d); !plain {
+	if plain := d.Exponent <= 6 && d.Exponent >= -int8(len(zeros)) && fitsPlain(d); !plain {
 		b = append(strconv.AppendInt(b, d.Mantissa, 10), 'e')
 		return strconv.AppendInt(b, int64(d.Exponent), 10)
 	}
@@ -152,7 +152,7 @@ func (d Decimal) Append(b []byte) []byte {
 	return append(b, s[len(s)-places:]...)
 }
 
-const zeros = "000000000000"
+const zeros = "00000000000000000000"
 
 // fitsPlain reports whether d written without an exponent can be read back.
 func fitsPlain(d Decimal) bool {

@@ -1,7 +1,9 @@
 package vital
 
 import (
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -253,11 +255,13 @@ func (p *unitParser) symbol(s string) (unit, error) {
 func (p *unitParser) atom(s string) (u unit, metric, ok bool) {
 	if i, ok := baseUnits[s]; ok {
 		u = one()
+		u.bare = false
 		u.dim[i] = 1
 		return u, true, true
 	}
 	if sp, ok := specials[s]; ok {
 		u = one()
+		u.bare = false
 		u.special = sp
 		u.dim = sp.dimension()
 		return u, sp.metric, true
@@ -268,6 +272,7 @@ func (p *unitParser) atom(s string) (u unit, metric, ok bool) {
 	}
 	if a.definition == "arbitrary" {
 		u = one()
+		u.bare = false
 		u.arbitrary = s + "^1"
 		return u, a.metric, true
 	}
@@ -362,4 +367,13 @@ func (p *unitParser) peek() byte {
 		return p.text[p.at]
 	}
 	return 0
+}
+
+// UnitSymbols returns every unit symbol of the table, without prefixes, sorted.
+func UnitSymbols() []string {
+	symbols := slices.Collect(maps.Keys(atoms()))
+	symbols = slices.AppendSeq(symbols, maps.Keys(baseUnits))
+	symbols = slices.AppendSeq(symbols, maps.Keys(specials))
+	slices.Sort(symbols)
+	return symbols
 }
