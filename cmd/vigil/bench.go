@@ -16,20 +16,21 @@ import (
 // figures are what a measurement may say; the names are a contract with whoever
 // keeps the history. A figure that a mode does not measure is absent, not zero.
 type figures struct {
-	Mode           string   `json:"mode"`
-	Shape          string   `json:"shape"`
-	Runs           int      `json:"runs"`
-	AcksPerSecond  *float64 `json:"acks_per_s,omitempty"`
-	AckP50Millis   *float64 `json:"ack_p50_ms,omitempty"`
-	AckP99Millis   *float64 `json:"ack_p99_ms,omitempty"`
-	SyncP99Millis  *float64 `json:"fsync_p99_ms,omitempty"`
-	PeerPerSecond  *float64 `json:"peer_acks_per_s,omitempty"`
-	Ratio          *float64 `json:"ratio,omitempty"`
-	EchoPerSecond  *float64 `json:"echo_per_s,omitempty"`
-	BytesPerSample *float64 `json:"bytes_per_sample,omitempty"`
-	QueryP99Millis *float64 `json:"query_p99_ms,omitempty"`
-	LiveP99Millis  *float64 `json:"live_p99_ms,omitempty"`
-	FrameGapMillis *float64 `json:"frame_gap_max_ms,omitempty"`
+	Mode            string   `json:"mode"`
+	Shape           string   `json:"shape"`
+	Runs            int      `json:"runs"`
+	AcksPerSecond   *float64 `json:"acks_per_s,omitempty"`
+	AckP50Millis    *float64 `json:"ack_p50_ms,omitempty"`
+	AckP99Millis    *float64 `json:"ack_p99_ms,omitempty"`
+	SyncP99Millis   *float64 `json:"fsync_p99_ms,omitempty"`
+	PeerPerSecond   *float64 `json:"peer_acks_per_s,omitempty"`
+	Ratio           *float64 `json:"ratio,omitempty"`
+	EchoPerSecond   *float64 `json:"echo_per_s,omitempty"`
+	BytesPerSample  *float64 `json:"bytes_per_sample,omitempty"`
+	QueryP99Millis  *float64 `json:"query_p99_ms,omitempty"`
+	LatestP99Millis *float64 `json:"latest_p99_ms,omitempty"`
+	LiveP99Millis   *float64 `json:"live_p99_ms,omitempty"`
+	FrameGapMillis  *float64 `json:"frame_gap_max_ms,omitempty"`
 }
 
 // bench is what the modes share: how long, how often, where, how to report.
@@ -101,6 +102,8 @@ func runBench(ctx context.Context, w world, args []string) error {
 	switch args[0] {
 	case "ingest":
 		f, err = b.ingest(ctx)
+	case "store":
+		f, err = b.store(ctx)
 	default:
 		return vital.Errorf(vital.Invalid, "there is no measurement %q: ingest, store or live", args[0])
 	}
@@ -133,6 +136,7 @@ func (b bench) report(all []figures) error {
 			{"plain TCP echo", "/s", f.EchoPerSecond},
 			{"stored", "bytes a sample", f.BytesPerSample},
 			{"24 h of one vital, p99", "ms", f.QueryP99Millis},
+			{"latest of all patients, p99", "ms", f.LatestP99Millis},
 			{"device to socket, p99", "ms", f.LiveP99Millis},
 			{"longest gap between waveform frames", "ms", f.FrameGapMillis},
 		} {
