@@ -1,0 +1,120 @@
+package mqttd
+
+import (
+	"mime"
+	"slices"
+	"time"
+
+	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/vital"
+	"github.com/vigilcare/vigil/wire/mqtt"
+)
+
+// message is one message on its way to subscribers, shared by all of them and
+// never changed.
+type message struct {
+	topic      string
+	payload    []byte
+	qos        byte
+	retain     bool
+	properties *mqtt.Properties // those that travel with a message, or nil
+	at         time.Time
+	expires    time.Time      // zero: never
+	device     vital.DeviceID // of a v1 topic
+	from       auth.Principal // who published it: its wards decide who may read an app message
+	client     string
+}
+
+func newMessage(p *mqtt.Publish, now time.Time) *message {
+	m := &message{topic: p.Topic, payload: p.Payload, qos: p.QoS, retain: p.Retain, at: now}
+	if device, _, ok := auth.DeviceTopic(p.Topic); ok {
+		m.device = vital.DeviceID(device)
+	}
+	if q := p.Properties; q != nil {
+		if q.MessageExpiry != nil {
+			m.expires = now.Add(time.Duration(*q.MessageExpiry) * time.Second)
+		}
+		m.properties = &mqtt.Properties{
+			PayloadFormat: q.PayloadFormat, ContentType: q.ContentType, ResponseTopic: q.ResponseTopic,
+			CorrelationData: q.CorrelationData, User: q.User,
+		}
+	}
+	return m
+}
+
+// size is what a queued message costs, about.
+func (m *message) size() int { return len(m.topic) + len(m.payload) + 128 }
+
+func (m *message) expired(now time.Time) bool { return !m.expires.IsZero() && !now.Before(m.expires) }
+
+// delivery is one message on its way to one session.
+type delivery struct {
+	message  *message
+	qos      byte
+	retain   bool
+	ids      []uint32 // subscription identifiers
+	id       uint16   // 0 while it waits
+	sent     bool     // on some connection, perhaps an earlier one
+	released bool     // QoS 2: PUBREC came, PUBREL is due or sent
+	pending  bool     // has to be written to the present connection
+}
+
+// publish makes the packet for d, at level 5 with the properties it needs.
+func (d *delivery) publish(level mqtt.Level, now time.Time) mqtt.Publish {
+	m := d.message
+	p := mqtt.Publish{Topic: m.topic, Payload: m.payload, ID: d.id, QoS: d.qos, Retain: d.retain, Duplicate: d.sent && d.qos > 0}
+	if level < mqtt.Level5 || m.properties == nil && m.expires.IsZero() && len(d.ids) == 0 {
+		return p
+	}
+	q := new(mqtt.Properties)
+	if m.properties != nil {
+		*q = *m.properties
+	}
+	if !m.expires.IsZero() {
+		q.MessageExpiry = new(uint32(max(m.expires.Sub(now)/time.Second, 1)))
+	}
+	q.SubscriptionIDs = d.ids
+	p.Properties = q
+	return p
+}
+
+// formats names the payload formats by their content types.
+var formats = map[string]string{
+	"application/json":           "vigil-json",
+	"application/senml+json":     "senml",
+	"application/vnd.vigil.wave": "vigil-wave",
+}
+
+// formatOf returns the format of a content type, or "" when it says nothing.
+func formatOf(p *mqtt.Properties) string {
+	if p == nil || p.ContentType == "" {
+		return ""
+	}
+	if f, ok := formats[p.ContentType]; ok {
+		return f
+	}
+	t, _, err := mime.ParseMediaType(p.ContentType)
+	if err != nil {
+		return ""
+	}
+	return formats[t]
+}
+
+// mayReceive decides whether p may have m now. Devices and gateways could only
+// subscribe to their own; programs see devices of their wards, and each other's
+// messages when they may see every ward that the publisher may see.
+func (s *Server) mayReceive(p auth.Principal, m *message) bool {
+	if p.Class != auth.Integration {
+		return true
+	}
+	if m.device != "" {
+		if s.visible == nil {
+			return p.AllWards
+		}
+		return s.visible(p, m.device)
+	}
+	if p.AllWards || m.from.Class == auth.Integration && m.from.ID == p.ID {
+		return true
+	}
+	return !m.from.AllWards && !slices.ContainsFunc(m.from.Wards, func(w vital.WardID) bool { return !slices.Contains(p.Wards, w) })
+}
