@@ -1,0 +1,137 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/hex"
+
+	"github.com/vigilcare/vigil/internal/audit"
+	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// DeviceLogin authenticates a device, a gateway or an integration by its user
+// name and secret, or by its client certificate. clientID is what it calls
+// itself in MQTT; "" (HTTP) asks for nothing.
+//
+// A device's client id is its identity, letter for letter. A gateway's and an
+// integration's begins with theirs, so that one can hold several connections.
+func (g *Gate) DeviceLogin(ctx context.Context, clientID, username string, password []byte, cert *x509.Certificate, remote string) (Principal, error) {
+	var key string
+	if cert != nil {
+		sum := sha256.Sum256(cert.Raw)
+		key = "cert\x00" + string(sum[:]) + "\x00" + clientID
+	} else {
+		sum := sha256.Sum256(password)
+		key = username + "\x00" + string(sum[:]) + "\x00" + clientID
+	}
+	if p, ok := g.recall(g.devices, key); ok {
+		p.Remote = remote
+		return p, nil
+	}
+	credential, err := g.credential(ctx, username, password, cert)
+	if err == nil {
+		err = g.usable(credential, clientID)
+	}
+	if err != nil {
+		if k := vital.KindOf(err); k == vital.Unauthenticated || k == vital.Denied {
+			g.refuse(ctx, audit.Entry{
+				Site: g.site, Who: firstOf(username, clientID, "certificate"), Role: "device", From: hostOf(remote),
+				Action: "device.connect", Subject: "device/" + firstOf(clientID, username, "unknown"),
+			}, err.Error())
+		}
+		return Principal{}, err
+	}
+	p, err := g.devicePrincipal(ctx, credential)
+	if err != nil {
+		return Principal{}, err
+	}
+	g.remember(g.devices, key, p)
+	p.Remote = remote
+	return p, nil
+}
+
+// firstOf returns the first text that is not empty, cut to what a ledger line holds.
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t[:min(len(t), 64)]
+		}
+	}
+	return ""
+}
+
+// credential finds the row that the caller proved to hold.
+func (g *Gate) credential(ctx context.Context, username string, password []byte, cert *x509.Certificate) (store.Credential, error) {
+	wrong := vital.Errorf(vital.Unauthenticated, "wrong device name or secret")
+	if cert != nil {
+		sum := sha256.Sum256(cert.Raw)
+		c, err := g.store.CredentialByCert(ctx, g.site, hex.EncodeToString(sum[:]))
+		if err != nil {
+			return c, unknown(err, vital.Errorf(vital.Unauthenticated, "the client certificate is not enrolled"))
+		}
+		return c, nil
+	}
+	if username == "" || len(password) == 0 {
+		return store.Credential{}, vital.Errorf(vital.Unauthenticated, "want a user name and a secret, or a client certificate")
+	}
+	c, err := g.store.CredentialByName(ctx, g.site, username)
+	if err != nil {
+		return c, unknown(err, wrong)
+	}
+	sum := sha256.Sum256(password)
+	if len(c.Hash) == 0 || subtle.ConstantTimeCompare(sum[:], c.Hash) != 1 {
+		return c, wrong
+	}
+	return c, nil
+}
+
+// unknown turns "no such row" into a refusal and leaves faults as they are.
+func unknown(err, refusal error) error {
+	if vital.KindOf(err) == vital.NotFound {
+		return refusal
+	}
+	return err
+}
+
+// usable checks that the credential still counts and that the client calls
+// itself what it is.
+func (g *Gate) usable(c store.Credential, clientID string) error {
+	now := vital.At(g.now())
+	switch {
+	case c.Revoked.Known():
+		return vital.Errorf(vital.Denied, "the credential was revoked at %s", c.Revoked)
+	case c.Expires.Known() && c.Expires <= now:
+		return vital.Errorf(vital.Denied, "the credential expired at %s", c.Expires)
+	}
+	if clientID == "" {
+		return nil
+	}
+	return AllowClient(Principal{Class: Class(c.Class), ID: c.Subject}, clientID)
+}
+
+// States of a device.
+const (
+	DeviceActive      = "active"
+	DeviceQuarantined = "quarantined" // suspected: cannot connect until somebody has looked
+	DeviceRetired     = "retired"
+)
+
+func (g *Gate) devicePrincipal(ctx context.Context, c store.Credential) (Principal, error) {
+	d, err := g.store.Device(ctx, store.Rows{Site: g.site, All: true}, vital.DeviceID(c.Subject))
+	if err != nil {
+		return Principal{}, unknown(err, vital.Errorf(vital.Unauthenticated, "device %s is not enrolled", c.Subject))
+	}
+	if d.Class != c.Class {
+		return Principal{}, vital.Errorf(vital.Denied, "device %s is a %s, and its credential is for a %s", d.ID, d.Class, c.Class)
+	}
+	if d.State != DeviceActive {
+		return Principal{}, vital.Errorf(vital.Denied, "device %s is %s", d.ID, d.State)
+	}
+	return Principal{
+		Class: Class(c.Class), Site: g.site, ID: c.Subject, Name: d.Label,
+		AllWards: d.AllWards, Wards: d.Wards, Namespaces: d.Namespaces, Credential: c.ID,
+	}, nil
+}

@@ -1,0 +1,78 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// Bearer returns the program that the token belongs to.
+func (g *Gate) Bearer(ctx context.Context, token, remote string) (Principal, error) {
+	hash := HashSecret(token)
+	p, ok := g.recall(g.bearers, string(hash))
+	if !ok {
+		var err error
+		if p, err = g.token(ctx, hash); err != nil {
+			return Principal{}, err
+		}
+		g.remember(g.bearers, string(hash), p)
+	}
+	p.Remote = remote
+	return p, nil
+}
+
+func (g *Gate) token(ctx context.Context, hash []byte) (Principal, error) {
+	t, err := g.store.TokenByHash(ctx, g.site, hash)
+	if err != nil {
+		return Principal{}, unknown(err, vital.Errorf(vital.Unauthenticated, "the token is not known or was revoked"))
+	}
+	if t.Expires.Known() && t.Expires <= vital.At(g.now()) {
+		return Principal{}, vital.Errorf(vital.Unauthenticated, "the token expired at %s", t.Expires)
+	}
+	roles := make([]Role, len(t.Roles))
+	for i, r := range t.Roles {
+		roles[i] = Role(r)
+	}
+	return Principal{
+		Class: Class(t.Class), Site: g.site, ID: t.ID, Name: t.Name, Roles: roles,
+		AllWards: t.AllWards, Wards: t.Wards, Credential: vital.CredentialID(t.ID),
+	}, nil
+}
+
+// NewToken makes a token for a program or a wall screen; the secret is returned
+// once and never stored.
+func (g *Gate) NewToken(ctx context.Context, p Principal, t store.Token) (store.Token, string, error) {
+	switch Class(t.Class) {
+	case Integration:
+	case Kiosk:
+		if t.AllWards || len(t.Wards) != 1 || len(t.Roles) > 0 {
+			return t, "", vital.Errorf(vital.Invalid, "a wall screen reads exactly one ward and has no role")
+		}
+	default:
+		return t, "", vital.Errorf(vital.Invalid, "class %q: want integration or kiosk", t.Class)
+	}
+	if t.Name == "" {
+		return t, "", vital.Errorf(vital.Invalid, "name: say which program it is for")
+	}
+	for _, r := range t.Roles {
+		if err := CheckRole(r); err != nil {
+			return t, "", err
+		}
+	}
+	secret := NewSecret()
+	t.ID, t.Site, t.Hash, t.Created = NewID("t-"), g.site, HashSecret(secret), vital.At(g.now())
+	if err := g.store.PutToken(ctx, g.entry(p, "token.make", "token/"+t.ID), t); err != nil {
+		return t, "", err
+	}
+	return t, secret, nil
+}
+
+// CheckRole says whether there is such a role.
+func CheckRole(name string) error {
+	switch Role(name) {
+	case Administrator, Clinician, Nurse, Technician, Auditor:
+		return nil
+	}
+	return vital.Errorf(vital.Invalid, "role %q: want administrator, clinician, nurse, technician or auditor", name)
+}
