@@ -5,5 +5,8 @@ package main
 var commands = []command{
 	{"bench", "measure this machine: ingest, beside Mosquitto", runBench},
 	{"play", "play recordings (WFDB, EDF, CSV) as devices over MQTT", runPlay},
+	{"serve", "run the server", runServe},
+	{"demo", "run a ward with simulated patients, nothing to set up", runDemo},
+	{"config", "print the configuration that would be used", runConfig},
 	{"version", "print the version and what it was built from", runVersion},
 }

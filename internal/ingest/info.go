@@ -31,5 +31,6 @@ type PacketInfo struct {
 	Waves      int
 	Events     int
 	Decoder    string
-	Preview    string // the first bytes, printable
+	DriftPPM   float64 // of the device's clock
+	Preview    string  // the first bytes, printable
 }

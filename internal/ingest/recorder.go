@@ -93,6 +93,7 @@ func (r *Recorder) Record(ctx context.Context, at vital.Position, rec journal.Re
 		return nil, info, nil
 	}
 	info.Decoder = decoded.Decoder
+	_, _, info.DriftPPM, _ = r.Clock(p.Device, p.Received)
 	if decoded.Sequence != 0 {
 		info.Sequence = decoded.Sequence
 	}

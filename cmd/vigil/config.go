@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/vigilcare/vigil/vital"
+)
+
+// config is everything that can be set. No clinical threshold is here: those are
+// rule files. A value comes from the default, the file, the environment
+// (VIGIL_HTTP ...) or a flag, the later one wins; an unknown key is an error.
+type config struct {
+	Data       string
+	HTTP       string
+	MQTT       string
+	Store      string
+	NATS       string
+	Site       string
+	Partitions int
+	TLSCert    string
+	TLSKey     string
+	DeviceCA   string
+	LogLevel   string
+	KeepRaw    int
+	KeepWaves  int
+	Idle       time.Duration
+	Clients    int
+	Rate       float64
+}
+
+func defaults() config {
+	return config{
+		Data: "./data", HTTP: "127.0.0.1:8080", MQTT: "127.0.0.1:1883", Site: string(vital.DefaultSite), Partitions: 2,
+		LogLevel: "info", KeepRaw: 30, KeepWaves: 7, Idle: 15 * time.Minute, Clients: 20_000, Rate: 20_000,
+	}
+}
+
+// field is one key of the configuration.
+type field struct {
+	key, help string
+	get       func() string
+	set       func(string) error
+}
+
+func text(p *string) (func() string, func(string) error) {
+	return func() string { return *p }, func(s string) error { *p = s; return nil }
+}
+
+func whole(p *int) (func() string, func(string) error) {
+	return func() string { return strconv.Itoa(*p) }, func(s string) (err error) { *p, err = strconv.Atoi(s); return err }
+}
+
+// fields lists every key of c, in the order of the struct.
+func (c *config) fields() []field {
+	list := []field{}
+	add := func(key, help string, get func() string, set func(string) error) {
+		list = append(list, field{key, help, get, set})
+	}
+	str := func(key, help string, p *string) { g, s := text(p); add(key, help, g, s) }
+	num := func(key, help string, p *int) { g, s := whole(p); add(key, help, g, s) }
+	str("data", "directory of the journal, the store and the keys", &c.Data)
+	str("http", "address of the screens and the API; TLS unless it is loopback; empty: none", &c.HTTP)
+	str("mqtt", "address of the MQTT door; TLS unless it is loopback; empty: none", &c.MQTT)
+	str("store", "postgres://... ; empty: SQLite in the data directory", &c.Store)
+	str("nats", "nats://a,b,c ; empty: embedded in this process", &c.NATS)
+	str("site", "name of the organisation that every key carries", &c.Site)
+	num("partitions", "partitions of each journal stream; fixed at the first start", &c.Partitions)
+	str("tls-cert", "certificate file (PEM); empty: made at the first start", &c.TLSCert)
+	str("tls-key", "key file (PEM) of tls-cert", &c.TLSKey)
+	str("device-ca", "CA file (PEM) of device certificates; empty: devices use username and token", &c.DeviceCA)
+	str("log-level", "debug, info, warn or error", &c.LogLevel)
+	num("keep-raw-days", "days that raw packets are kept", &c.KeepRaw)
+	num("keep-wave-days", "days that waveforms are kept", &c.KeepWaves)
+	add("idle", "a signed-in person is signed out after this time without a request", func() string { return c.Idle.String() },
+		func(s string) (err error) { c.Idle, err = time.ParseDuration(s); return err })
+	num("clients", "most MQTT connections at once", &c.Clients)
+	add("rate", "most packets a second of one MQTT connection", func() string { return strconv.FormatFloat(c.Rate, 'f', -1, 64) },
+		func(s string) (err error) { c.Rate, err = strconv.ParseFloat(s, 64); return err })
+	return list
+}
+
+// bind registers every key as a flag and returns what completes the
+// configuration after the flags are parsed.
+func (c *config) bind(flags *flag.FlagSet, w world) (complete func() error) {
+	given := map[string]string{}
+	path := flags.String("config", "", "configuration file (YAML)")
+	for _, f := range c.fields() {
+		flags.Func(f.key, f.help+" (default "+strconv.Quote(f.get())+")", func(s string) error { given[f.key] = s; return nil })
+	}
+	return func() error {
+		if *path != "" {
+			if err := c.read(*path); err != nil {
+				return err
+			}
+		}
+		for _, f := range c.fields() {
+			if v := w.getenv("VIGIL_" + strings.ToUpper(strings.ReplaceAll(f.key, "-", "_"))); v != "" {
+				if err := f.set(v); err != nil {
+					return vital.Errorf(vital.Invalid, "environment, %s: %q: %w", f.key, v, err)
+				}
+			}
+			if v, ok := given[f.key]; ok {
+				if err := f.set(v); err != nil {
+					return vital.Errorf(vital.Invalid, "flag --%s: %q: %w", f.key, v, err)
+				}
+			}
+		}
+		return c.check()
+	}
+}
+
+func (c *config) read(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return vital.Errorf(vital.Invalid, "read the configuration: %w", err)
+	}
+	defer file.Close()
+	values := map[string]string{}
+	if err := yaml.NewDecoder(file).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
+		return vital.Errorf(vital.Invalid, "read the configuration %s: %w", path, err)
+	}
+	for _, f := range c.fields() {
+		if v, ok := values[f.key]; ok {
+			if err := f.set(v); err != nil {
+				return vital.Errorf(vital.Invalid, "%s, %s: %q: %w", path, f.key, v, err)
+			}
+			delete(values, f.key)
+		}
+	}
+	for k := range values {
+		return vital.Errorf(vital.Invalid, "%s: there is no key %q; `vigil config` lists them", path, k)
+	}
+	return nil
+}
+
+func (c *config) check() error {
+	if c.Partitions < 1 || c.Partitions > 64 {
+		return vital.Errorf(vital.Invalid, "partitions: %d, want 1 to 64", c.Partitions)
+	}
+	for key, addr := range map[string]string{"http": c.HTTP, "mqtt": c.MQTT} {
+		if addr == "" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return vital.Errorf(vital.Invalid, "%s: %q is not host:port: %w", key, addr, err)
+		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return vital.Errorf(vital.Invalid, "tls-cert and tls-key go together")
+	}
+	if c.KeepRaw < 1 || c.KeepWaves < 1 {
+		return vital.Errorf(vital.Invalid, "keep-raw-days and keep-wave-days: want at least 1")
+	}
+	return nil
+}
+
+// dsn returns where the store is.
+func (c *config) dsn() string {
+	if c.Store != "" {
+		return c.Store
+	}
+	return "sqlite:" + filepath.Join(c.Data, "vigil.db")
+}
+
+// loopback reports whether an address can be reached from this machine only.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func runConfig(_ context.Context, w world, args []string) error {
+	c := defaults()
+	flags := flag.NewFlagSet("config", flag.ContinueOnError)
+	flags.SetOutput(w.err)
+	complete := c.bind(flags, w)
+	if err := flags.Parse(args); err != nil {
+		return usageError(err)
+	}
+	if err := complete(); err != nil {
+		return err
+	}
+	for _, f := range c.fields() {
+		v := f.get()
+		if f.key == "store" || f.key == "nats" {
+			v = hidePassword(v)
+		}
+		fmt.Fprintf(w.out, "%-15s %-24s # %s\n", f.key+":", strconv.Quote(v), f.help)
+	}
+	return nil
+}
+
+// hidePassword takes the secret out of a URL.
+func hidePassword(s string) string {
+	at := strings.LastIndexByte(s, '@')
+	start := strings.Index(s, "://")
+	if at < 0 || start < 0 || at < start {
+		return s
+	}
+	user, _, ok := strings.Cut(s[start+3:at], ":")
+	if !ok {
+		return s
+	}
+	return s[:start+3] + user + ":hidden" + s[at:]
+}
+
+// usageError marks an error of the flags as the caller's.
+func usageError(err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return vital.Errorf(vital.Invalid, "%w", err)
+}
+
+// private makes a directory that only we can read.
+func private(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return vital.Errorf(vital.Unavailable, "make the data directory: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return vital.Errorf(vital.Unavailable, "look at the data directory: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		if err := os.Chmod(dir, 0o700); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return vital.Errorf(vital.Unavailable, "close the data directory to others: %w", err)
+		}
+	}
+	return nil
+}

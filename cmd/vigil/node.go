@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/flow"
+	"github.com/vigilcare/vigil/internal/ingest"
+	"github.com/vigilcare/vigil/internal/journal"
+	"github.com/vigilcare/vigil/internal/mqttd"
+	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// node is everything of one process below the doors, opened bottom-up: keys,
+// store, journal, door, flow, gate.
+type node struct {
+	config  config
+	site    vital.Site
+	log     *slog.Logger
+	store   *store.DB
+	journal *journal.JetStream
+	ring    *journal.Ring
+	writers []*journal.Writer
+	door    *ingest.Door
+	flow    *flow.Flow
+	gate    *auth.Gate
+	mqtt    *mqttd.Server
+	began   time.Time
+	gauge   gauge
+}
+
+func vitalNow() vital.Instant { return vital.At(time.Now()) }
+
+// openNode opens everything; close undoes it.
+func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err error) {
+	n = &node{config: c, site: vital.Site(c.Site), log: log, began: time.Now()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := private(c.Data); err != nil {
+		return n, err
+	}
+	root, err := journal.LoadRoot(filepath.Join(c.Data, "root.key"))
+	if err != nil {
+		return n, vital.Errorf(vital.KindOf(err), "load the root key: %w", err)
+	}
+	n.store, err = store.Open(ctx, store.Options{DSN: c.dsn(), Log: log, Backups: filepath.Join(c.Data, "backups")})
+	if err != nil {
+		return n, vital.Errorf(vital.KindOf(err), "open the store: %w", err)
+	}
+	n.ring, err = journal.OpenRing(ctx, n.store, n.site, root, vitalNow)
+	if err != nil {
+		return n, vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
+	}
+	n.journal, err = journal.OpenJetStream(ctx, journal.JetStreamOptions{
+		Dir: filepath.Join(c.Data, "journal"), URL: c.NATS, Logger: log,
+		Partitions: map[journal.Stream]int{journal.Raw: c.Partitions, journal.Readings: c.Partitions},
+	})
+	if err != nil {
+		return n, vital.Errorf(vital.KindOf(err), "open the journal: %w", err)
+	}
+	quarantine, err := journal.OpenQuarantine(filepath.Join(c.Data, "quarantine"))
+	if err != nil {
+		return n, vital.Errorf(vital.KindOf(err), "open the quarantine: %w", err)
+	}
+	blobs, err := journal.OpenBlobs(filepath.Join(c.Data, "blobs"), n.ring)
+	if err != nil {
+		return n, vital.Errorf(vital.KindOf(err), "open the large bodies: %w", err)
+	}
+	registry := &ingest.Registry{}
+	for i := range c.Partitions {
+		w, err := journal.OpenWriter(ctx, journal.WriterOptions{
+			Log: n.journal, Keys: n.ring, Site: n.site, Stream: journal.Raw, Partition: uint16(i), Epoch: 1,
+		})
+		if err != nil {
+			return n, vital.Errorf(vital.KindOf(err), "open the writer of raw %d: %w", i, err)
+		}
+		n.writers = append(n.writers, w)
+	}
+	n.door = ingest.NewDoor(n.writers, n.ring, registry, blobs)
+	n.flow, err = flow.New(ctx, flow.Options{
+		Site: n.site, Store: n.store, Log: n.journal, Keys: n.ring, Registry: registry, Blobs: blobs, Door: n.door,
+		Raw: c.Partitions, Readings: c.Partitions, Now: time.Now, Logger: log, Quarantine: quarantine,
+		Packet: n.report,
+	})
+	if err != nil {
+		return n, vital.Errorf(vital.KindOf(err), "open the flow: %w", err)
+	}
+	n.gate = auth.New(auth.Options{Store: n.store, Site: n.site, Now: time.Now, Log: log, Idle: c.Idle})
+	n.mqtt = mqttd.New(mqttd.Options{
+		Site: n.site, Gate: mqttGate{n.gate}, Door: n.door, Sessions: mqttSessions{n.store, n.site}, Log: log, Now: time.Now,
+		Visible: n.visible,
+		Limits:  mqttd.Limits{Connections: c.Clients, Messages: int(c.Rate)},
+	})
+	return n, nil
+}
+
+// close stops what openNode opened, top-down.
+func (n *node) close(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	var err error
+	for _, w := range n.writers {
+		err = errors.Join(err, w.Close(ctx))
+	}
+	if n.journal != nil {
+		err = errors.Join(err, n.journal.Close())
+	}
+	if n.store != nil {
+		err = errors.Join(err, n.store.Close())
+	}
+	return err
+}
+
+// part is something that runs until its context ends.
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
+// runParts starts the parts in their order and, when ctx ends or one of them
+// fails, stops them in the opposite order, each waited for before the next.
+func runParts(ctx context.Context, parts []part) error {
+	failed := make(chan error, len(parts))
+	type running struct {
+		cancel context.CancelFunc
+		done   chan struct{}
+	}
+	var started []running
+	for _, p := range parts {
+		own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		r := running{cancel, make(chan struct{})}
+		started = append(started, r)
+		go func() {
+			defer close(r.done)
+			if err := p.run(own); err != nil && !errors.Is(err, context.Canceled) {
+				failed <- vital.Errorf(vital.KindOf(err), "%s: %w", p.name, err)
+			} else if own.Err() == nil {
+				failed <- nil
+			}
+		}()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	var once sync.Once
+	for i := len(started) - 1; i >= 0; i-- {
+		started[i].cancel()
+		select {
+		case <-started[i].done:
+		case <-time.After(20 * time.Second):
+			once.Do(func() { err = errors.Join(err, vital.Errorf(vital.Internal, "%s does not stop", parts[i].name)) })
+		}
+	}
+	return err
+}
+
+// guard ends when the journal can no longer promise anything: an error of the
+// disk is final, and a process that went on would acknowledge what it cannot keep.
+func (n *node) guard(ctx context.Context) error {
+	fatal := make(chan error, 1)
+	for _, w := range n.writers {
+		go func() {
+			select {
+			case err := <-w.Fatal():
+				select {
+				case fatal <- err:
+				default:
+				}
+			case <-ctx.Done():
+			}
+		}()
+	}
+	select {
+	case err := <-fatal:
+		return vital.Errorf(vital.Unavailable, "the journal cannot be written any more: %w", err)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func newLog(level string, w *os.File) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, vital.Errorf(vital.Invalid, "log-level %q: want debug, info, warn or error", level)
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+}

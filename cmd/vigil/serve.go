@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/vigilcare/vigil/internal/webd"
+	"github.com/vigilcare/vigil/web"
+)
+
+// addresses are where a running server listens.
+type addresses struct {
+	HTTP string `json:"http,omitempty"` // URL of the screens and the API
+	MQTT string `json:"mqtt,omitempty"` // URL of the MQTT door
+	Link string `json:"link,omitempty"` // one-time link of the first administrator
+	PID  int    `json:"pid"`
+}
+
+func runServe(ctx context.Context, w world, args []string) error {
+	c := defaults()
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.SetOutput(w.err)
+	asJSON := flags.Bool("json", false, "print the addresses as one line of JSON")
+	complete := c.bind(flags, w)
+	if err := flags.Parse(args); err != nil {
+		return usageError(err)
+	}
+	if err := complete(); err != nil {
+		return err
+	}
+	log, err := newLog(c.LogLevel, w.err)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, c, log, serving{ready: func(_ context.Context, _ *node, at addresses) error {
+		if *asJSON {
+			return json.NewEncoder(w.out).Encode(at)
+		}
+		fmt.Fprintf(w.out, "Vigil %s is ready.\n", version)
+		if at.HTTP != "" {
+			fmt.Fprintf(w.out, "  screens  %s\n", at.HTTP)
+		}
+		if at.MQTT != "" {
+			fmt.Fprintf(w.out, "  devices  %s\n", at.MQTT)
+		}
+		if at.Link != "" {
+			fmt.Fprintf(w.out, "\nNobody can sign in yet. Open this link once, within a day, to become the first administrator:\n  %s\n", at.Link)
+		}
+		return nil
+	}})
+}
+
+// serving is what a command adds to a running server.
+type serving struct {
+	demo  bool                                                    // visitors are signed in
+	ready func(context.Context, *node, addresses) error           // called once everything listens
+	parts func(context.Context, *node, addresses) ([]part, error) // run beside the server, stopped first
+}
+
+// serve opens a node and its doors and runs them until ctx ends.
+func serve(ctx context.Context, c config, log *slog.Logger, s serving) (err error) {
+	n, err := openNode(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := n.close(context.WithoutCancel(ctx)); err == nil {
+			err = closing
+		}
+	}()
+	at := addresses{PID: os.Getpid()}
+	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}}
+	if c.MQTT != "" {
+		l, scheme, err := n.listen(c.MQTT, "mqtt")
+		if err != nil {
+			return err
+		}
+		at.MQTT = scheme + "://" + l.Addr().String()
+		parts = append(parts, part{"mqtt", func(ctx context.Context) error { return n.mqtt.Serve(ctx, l) }})
+	}
+	if c.HTTP != "" {
+		l, scheme, err := n.listen(c.HTTP, "http")
+		if err != nil {
+			return err
+		}
+		at.HTTP = scheme + "://" + l.Addr().String()
+		site, err := n.screens(s.demo, at)
+		if err != nil {
+			return err
+		}
+		if !s.demo {
+			link, err := n.gate.FirstLink(ctx)
+			if err != nil {
+				return err
+			}
+			if link != "" {
+				at.Link = at.HTTP + "/sign-in#" + link
+			}
+		}
+		parts = append(parts, part{"screens", site.Run}, part{"http", func(ctx context.Context) error { return serveHTTP(ctx, l, site.HTTP()) }})
+	}
+	parts = append(parts, part{"ready", func(ctx context.Context) error {
+		if s.ready != nil {
+			if err := s.ready(ctx, n, at); err != nil {
+				return err
+			}
+		}
+		<-ctx.Done()
+		return nil
+	}})
+	if s.parts != nil {
+		more, err := s.parts(ctx, n, at)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, more...)
+	}
+	return runParts(ctx, parts)
+}
+
+// serveHTTP serves until ctx ends, then lets requests under way finish.
+func serveHTTP(ctx context.Context, l net.Listener, s *http.Server) error {
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	end, stop := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer stop()
+	if err := s.Shutdown(end); err != nil {
+		return s.Close()
+	}
+	return nil
+}
+
+// screens builds the door for people.
+func (n *node) screens(demo bool, at addresses) (*webd.Server, error) {
+	return webd.New(webd.Options{
+		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system,
+		Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Secure: strings.HasPrefix(at.HTTP, "https"),
+	})
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/vigilcare/vigil/internal/journal"
+	"github.com/vigilcare/vigil/internal/webd"
+)
+
+// gauge remembers counters of a while ago, so that rates can be told.
+type gauge struct {
+	mu   sync.Mutex
+	past []reading
+}
+
+type reading struct {
+	at                             time.Time
+	packets, readings, waves, acks uint64
+}
+
+// rates takes the present counters and returns what they grew by per second over
+// the last ten seconds.
+func (g *gauge) rates(now reading) webd.Rates {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.past = append(g.past, now)
+	for len(g.past) > 2 && now.at.Sub(g.past[1].at) >= 10*time.Second {
+		g.past = g.past[1:]
+	}
+	then := g.past[0]
+	s := now.at.Sub(then.at).Seconds()
+	if s <= 0 {
+		return webd.Rates{}
+	}
+	per := func(a, b uint64) float64 { return float64(b-a) / s }
+	return webd.Rates{
+		Packets: per(then.packets, now.packets), Readings: per(then.readings, now.readings),
+		Waves: per(then.waves, now.waves), Acks: per(then.acks, now.acks),
+	}
+}
+
+// system says how the machine does.
+func (n *node) system(ctx context.Context) (webd.SystemState, error) {
+	t := n.flow.Totals()
+	accepted, _ := n.door.Accepted()
+	s := webd.SystemState{
+		Rates:   n.gauge.rates(reading{time.Now(), t.Packets, t.Readings, t.Waves, accepted}),
+		Clients: n.mqtt.Stats().Connections, Uptime: int64(time.Since(n.began).Seconds()), Version: version,
+	}
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	s.Memory = memory.Sys - memory.HeapReleased
+	for _, stream := range []journal.Stream{journal.Raw, journal.Readings} {
+		for i := range n.config.Partitions {
+			first, last, err := n.journal.Bounds(ctx, stream, uint16(i))
+			if err != nil {
+				return s, err
+			}
+			s.Journal = append(s.Journal, webd.JournalState{Stream: string(stream), Partition: uint16(i), First: first, Last: last})
+			lag := n.flow.Lag(stream, uint16(i), last)
+			if stream == journal.Raw {
+				s.Lag.Raw += lag
+			} else {
+				s.Lag.Readings += lag
+			}
+		}
+	}
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(n.config.Data, &disk); err == nil {
+		s.Disk.Free, s.Disk.Total = disk.Bavail*uint64(disk.Bsize), disk.Blocks*uint64(disk.Bsize)
+	}
+	s.Disk.Data = n.gauge.folder(n.config.Data)
+	return s, nil
+}
+
+// folder returns the bytes under a directory.
+func (g *gauge) folder(dir string) uint64 {
+	var bytes uint64
+	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil // what vanishes while we look is not counted
+		}
+		if info, err := d.Info(); err == nil {
+			bytes += uint64(info.Size())
+		}
+		return nil
+	})
+	return bytes
+}

@@ -1,0 +1,202 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/vigilcare/vigil/internal/ingest"
+	"github.com/vigilcare/vigil/internal/journal"
+	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/watch"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// Changed says that the store holds decisions that the journal does not: a
+// binding, an admission, a plan, a standby. They take effect on the next packet;
+// the watch hears of them through the journal.
+func (f *Flow) Changed(ctx context.Context) error {
+	if err := f.reload(ctx); err != nil {
+		return err
+	}
+	last, err := f.newest(ctx)
+	if err != nil || last == 0 {
+		return err
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+	return f.applied(ctx, last)
+}
+
+// newest returns the newest decision that is not journalled, 0: none.
+func (f *Flow) newest(ctx context.Context) (int64, error) {
+	pending, err := f.db.PendingControls(ctx, f.site, 500)
+	if err != nil || len(pending) == 0 {
+		return 0, err
+	}
+	return pending[len(pending)-1].ID, nil
+}
+
+// applied waits until every partition has applied decision id, so that the next
+// question is answered with it.
+func (f *Flow) applied(ctx context.Context, id int64) error {
+	for {
+		all := true
+		for _, p := range f.parts {
+			p.mu.RLock()
+			all = all && p.control >= id
+			p.mu.RUnlock()
+		}
+		if all {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return vital.Errorf(vital.Unavailable, "the decision is stored and takes effect soon: %w", ctx.Err())
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// reload takes devices and bindings from the store.
+func (f *Flow) reload(ctx context.Context) error {
+	all := store.Everything(f.site)
+	devices, err := f.db.Devices(ctx, all, "")
+	if err != nil {
+		return vital.Errorf(vital.KindOf(err), "load the devices: %w", err)
+	}
+	bindings, err := f.db.BindingsOfSite(ctx, f.site)
+	if err != nil {
+		return vital.Errorf(vital.KindOf(err), "load the bindings: %w", err)
+	}
+	facts := make([]ingest.DeviceFacts, 0, len(devices))
+	for _, d := range devices {
+		facts = append(facts, ingest.DeviceFacts{ID: d.ID, Kind: d.Kind, Demo: d.Demo, Wellness: d.Regulatory == "wellness"})
+	}
+	list := make([]ingest.Binding, 0, len(bindings))
+	for _, b := range bindings {
+		list = append(list, ingest.Binding{Device: b.Device, Patient: b.Patient, Room: b.Room, From: b.From, To: b.To})
+	}
+	f.o.Registry.Replace(facts, list)
+	return nil
+}
+
+// controlForever journals the store's pending decisions, in their order.
+func (f *Flow) controlForever(ctx context.Context) error {
+	again := time.NewTicker(tickEvery)
+	defer again.Stop()
+	for {
+		if err := f.journalControls(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-f.wake:
+		case <-again.C:
+		}
+	}
+}
+
+func (f *Flow) journalControls(ctx context.Context) error {
+	pending, err := f.db.PendingControls(ctx, f.site, 500)
+	if err != nil {
+		return vital.Errorf(vital.KindOf(err), "read the pending decisions: %w", err)
+	}
+	for _, c := range pending {
+		if c.ID <= f.journalled {
+			continue // on its way: the commit that marks it has not come yet
+		}
+		facts, err := f.factsOf(ctx, c)
+		if err != nil {
+			return err
+		}
+		body, err := json.Marshal(control{ID: c.ID, At: c.At, Kind: c.Kind, Body: c.Body, Facts: facts})
+		if err != nil {
+			return err
+		}
+		for _, w := range f.writers {
+			if _, err := w.AppendFrame(ctx, []journal.Record{{Kind: journal.KindControl, Body: body}}); err != nil {
+				return vital.Errorf(vital.KindOf(err), "journal decision %d (%s): %w", c.ID, c.Kind, err)
+			}
+		}
+		f.journalled = c.ID
+	}
+	return nil
+}
+
+// factsOf says what is now true of the patients that a decision touches.
+func (f *Flow) factsOf(ctx context.Context, c store.Control) ([]watch.Facts, error) {
+	var touched struct {
+		Patient  vital.PatientID   `json:"patient"`
+		Patients []vital.PatientID `json:"patients"`
+	}
+	if err := json.Unmarshal(c.Body, &touched); err != nil {
+		return nil, vital.Errorf(vital.Internal, "read decision %d (%s): %w", c.ID, c.Kind, err)
+	}
+	ids := touched.Patients
+	if touched.Patient != "" && !slices.Contains(ids, touched.Patient) {
+		ids = append(ids, touched.Patient)
+	}
+	facts := make([]watch.Facts, 0, len(ids))
+	for _, id := range ids {
+		one, err := f.facts(ctx, id)
+		if err != nil {
+			return nil, vital.Errorf(vital.KindOf(err), "collect what is expected of %s: %w", id, err)
+		}
+		facts = append(facts, one)
+	}
+	return facts, nil
+}
+
+func (f *Flow) facts(ctx context.Context, id vital.PatientID) (watch.Facts, error) {
+	all := store.Everything(f.site)
+	out := watch.Facts{Patient: id}
+	admissions, err := f.db.Admissions(ctx, all, id)
+	if err != nil {
+		return out, err
+	}
+	out.Present = slices.ContainsFunc(admissions, func(a store.Admission) bool { return a.To == 0 })
+	bindings, err := f.db.Bindings(ctx, all, store.BindingFilter{Patient: id})
+	if err != nil {
+		return out, err
+	}
+	var kinds []string
+	for _, b := range bindings {
+		if b.To != 0 {
+			continue
+		}
+		out.Devices = append(out.Devices, b.Device)
+		if d, ok := f.o.Registry.Device(b.Device); ok {
+			kinds = append(kinds, d.Kind)
+		}
+	}
+	slices.Sort(out.Devices)
+	plan, err := f.db.PlanOf(ctx, all, id)
+	if err != nil {
+		return out, err
+	}
+	for _, i := range plan {
+		out.Plan = append(out.Plan, watch.Plan{Metric: i.Metric, Kind: watch.StreamKind(i.Kind), Every: int64(i.Every) * 1000})
+	}
+	if len(plan) == 0 && out.Present {
+		for _, k := range kinds {
+			for _, item := range watch.DefaultPlan(k) {
+				if !slices.ContainsFunc(out.Plan, func(o watch.Plan) bool { return o.Metric == item.Metric }) {
+					out.Plan = append(out.Plan, item)
+				}
+			}
+		}
+	}
+	standby, ok, err := f.db.StandbyOf(ctx, all, id)
+	if err != nil {
+		return out, err
+	}
+	if ok {
+		out.Standby = watch.Standby{Reason: standby.Reason, By: standby.By, From: standby.From, Until: standby.Until}
+	}
+	return out, nil
+}
