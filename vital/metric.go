@@ -1,5 +1,10 @@
 package vital
 
+import (
+	"sync"
+	"sync/atomic"
+)
+
 // Metric is one thing that can be measured. Name is ours and stable; LOINC and
 // MDC are how charts and devices call it.
 type Metric struct {
@@ -88,16 +93,52 @@ func (m *Metric) Accepts(unit string) error {
 	return nil
 }
 
-// Plausible reports whether v, in the given unit, lies in the row's range.
+// Plausible reports whether v, in the given unit, lies in the row's range. The
+// bounds are converted, once per unit, and not the value.
 func (m *Metric) Plausible(v Decimal, unit string) (bool, error) {
+	low, high := m.Low, m.High
 	if unit != m.Unit {
-		converted, err := m.Convert(v, unit, m.Unit)
+		b, err := m.boundsIn(unit)
 		if err != nil {
 			return false, err
 		}
-		v = converted
+		low, high = b.low, b.high
 	}
-	return v.Compare(m.Low) >= 0 && v.Compare(m.High) <= 0, nil
+	return v.Compare(low) >= 0 && v.Compare(high) <= 0, nil
+}
+
+type bounds struct{ low, high Decimal }
+
+// convertedBounds remembers them; a stranger cannot fill it, since annotations
+// that make new names for a unit stop being kept at maxParsed.
+var (
+	convertedBounds sync.Map // metric name + " " + unit -> bounds
+	convertedCount  atomic.Int32
+)
+
+func (m *Metric) boundsIn(unit string) (bounds, error) {
+	key := m.Name + " " + unit
+	if b, ok := convertedBounds.Load(key); ok {
+		return b.(bounds), nil
+	}
+	low, err := m.Convert(m.Low, m.Unit, unit)
+	if err != nil {
+		return bounds{}, err
+	}
+	high, err := m.Convert(m.High, m.Unit, unit)
+	if err != nil {
+		return bounds{}, err
+	}
+	if low.Compare(high) > 0 { // a scale that runs the other way, as pH does
+		low, high = high, low
+	}
+	b := bounds{low, high}
+	if convertedCount.Load() < maxParsed {
+		if _, loaded := convertedBounds.LoadOrStore(key, b); !loaded {
+			convertedCount.Add(1)
+		}
+	}
+	return b, nil
 }
 
 // Convert is Convert that also crosses between mass and amount of substance, and

@@ -171,3 +171,25 @@ func TestAccepts(t *testing.T) {
 		}
 	}
 }
+
+func TestPlausible(t *testing.T) {
+	for _, c := range []struct {
+		metric, value, unit string
+		want                bool
+	}{
+		{"heart-rate", "350", "/min", true}, {"heart-rate", "350.1", "/min", false}, {"heart-rate", "5.9", "Hz", false}, {"heart-rate", "5.8", "Hz", true},
+		{"temperature", "98.6", "[degF]", true}, {"temperature", "36.6", "[degF]", false}, {"temperature", "36.6", "Cel", true}, {"temperature", "310", "K", true},
+		{"spo2", "101", "%", false}, {"spo2", "0", "%", true}, {"glucose", "5.5", "mmol/L", true}, {"glucose", "100", "mmol/L", false},
+		{"blood-ph", "7.4", "[pH]", true}, {"blood-ph", "40", "nmol/L", true}, {"blood-ph", "4000", "nmol/L", false}, {"base-excess", "-12", "mmol/L", true},
+	} {
+		for range 2 { // computed, then remembered
+			got, err := vital.LookMetric(c.metric).Plausible(decimal(t, c.value), c.unit)
+			if err != nil || got != c.want {
+				t.Errorf("%s %s %s: plausible %v, %v, want %v", c.metric, c.value, c.unit, got, err, c.want)
+			}
+		}
+	}
+	if _, err := vital.LookMetric("heart-rate").Plausible(vital.Whole(1), "kg"); err == nil {
+		t.Error("a heart rate in kg was judged")
+	}
+}

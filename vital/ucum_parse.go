@@ -217,7 +217,7 @@ func (p *unitParser) simple(token string) (unit, error) {
 				n = -n
 			}
 		}
-		if !ok || n == 0 || n > maxPower || n < -maxPower {
+		if !ok || n > maxPower || n < -maxPower {
 			return unit{}, p.fail("power in " + token + " is not a small whole number")
 		}
 		power = n

@@ -65,7 +65,7 @@ func (u unit) toBase(v *big.Rat) (*big.Rat, bool) {
 		return x.Mul(x, base.factor), true
 	}
 	f, _ := x.Float64()
-	if x, ok = finite(s.up(f)); !ok {
+	if x, ok = finite(s.up(f)); !ok || x.Sign() == 0 { // 0: too small for float64
 		return nil, false
 	}
 	return x.Mul(x, base.factor), true
