@@ -2,81 +2,85 @@ package main
 
 import (
 	"context"
-	"errors"
+	"crypto/tls"
+	"net"
 	"net/url"
 	"strings"
 	"time"
 
-	paho "github.com/eclipse/paho.mqtt.golang"
-	"github.com/eclipse/paho.mqtt.golang/packets"
-
+	"github.com/vigilcare/vigil/internal/mqttc"
 	"github.com/vigilcare/vigil/vital"
 )
 
+// broker is where a device sends to, and as whom.
+type broker struct {
+	Server   string      // mqtt://host:port or mqtts://host:port
+	TLS      *tls.Config // for mqtts; nil trusts the system's authorities
+	ClientID string
+	Username string
+	Password string
+}
+
+// connection is one MQTT connection of one device.
+type connection struct {
+	client *mqttc.Client
+	lost   chan struct{} // closed when it is over
+}
+
 // dialBroker opens one MQTT connection. The error's kind says whether trying
-// again can help: Unavailable does, Unauthenticated and Invalid do not.
-func dialBroker(ctx context.Context, b broker) (connection, error) {
-	server, err := brokerURL(b.Server)
+// again can help: Unavailable does, Unauthenticated, Denied and Invalid do not.
+func dialBroker(ctx context.Context, b broker) (*connection, error) {
+	address, secure, err := brokerAddress(b.Server)
 	if err != nil {
 		return nil, err
 	}
-	p := &pahoConnection{lost: make(chan struct{})}
-	o := paho.NewClientOptions().AddBroker(server).SetClientID(b.ClientID).SetUsername(b.Username).SetPassword(b.Password).
-		SetTLSConfig(b.TLS).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(false).
-		SetConnectTimeout(10 * time.Second).SetKeepAlive(30 * time.Second).SetMessageChannelDepth(0).
-		SetConnectionLostHandler(func(paho.Client, error) { close(p.lost) })
-	p.client = paho.NewClient(o)
-	token := p.client.Connect()
-	select {
-	case <-ctx.Done():
-		p.client.Disconnect(0)
-		return nil, ctx.Err()
-	case <-token.Done():
+	c := &connection{lost: make(chan struct{})}
+	// The transmitter keeps what is not acknowledged and connects again itself.
+	o := mqttc.Options{
+		Address: address, ClientID: b.ClientID, Username: b.Username, Password: []byte(b.Password), KeepAlive: 30 * time.Second,
+		Clean: true, InFlight: inFlight, TakeAtMost: 20, Lost: func(error) { close(c.lost) },
 	}
-	err = token.Error()
-	switch {
-	case err == nil:
-		return p, nil
-	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(err, packets.ErrorRefusedNotAuthorised):
-		return nil, vital.Errorf(vital.Unauthenticated, "connecting %s to %s: %w", b.ClientID, b.Server, err)
-	case errors.Is(err, packets.ErrorRefusedIDRejected):
-		return nil, vital.Errorf(vital.Denied, "connecting %s to %s: %w", b.ClientID, b.Server, err)
+	if secure {
+		if o.TLS = b.TLS; o.TLS == nil {
+			o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
 	}
-	return nil, vital.Errorf(vital.Unavailable, "connecting %s to %s: %w", b.ClientID, b.Server, err)
+	c.client, err = mqttc.Dial(ctx, o)
+	if err != nil {
+		return nil, vital.Errorf(vital.KindOf(err), "connecting %s: %w", b.ClientID, err)
+	}
+	return c, nil
 }
 
-// brokerURL checks the address and gives it the standard port where it has none.
-func brokerURL(server string) (string, error) {
+// publish sends with QoS 1. done is called once: with nil when the server has
+// acknowledged, with Unavailable when the connection ended first.
+func (c *connection) publish(topic string, body []byte, done func(error)) error {
+	return c.client.PublishAsync(topic, body, 1, func(err error) {
+		select {
+		case <-c.lost:
+			if err != nil {
+				err = vital.Errorf(vital.Unavailable, "publishing to %s: %w", topic, err)
+			}
+		default:
+		}
+		done(err)
+	})
+}
+
+func (c *connection) close() { _ = c.client.Close() } // nothing is left to be done about an error here
+
+// brokerAddress checks the address and gives it the standard port where it has none.
+func brokerAddress(server string) (address string, secure bool, err error) {
 	if !strings.Contains(server, "://") {
 		server = "mqtt://" + server
 	}
 	u, err := url.Parse(server)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "mqtt" && u.Scheme != "mqtts") {
-		return "", vital.Errorf(vital.Invalid, "server %q: want mqtt://HOST:1883 or mqtts://HOST:8883", server)
+		return "", false, vital.Errorf(vital.Invalid, "server %q: want mqtt://HOST:1883 or mqtts://HOST:8883", server)
 	}
-	if u.Port() == "" {
-		u.Host += map[string]string{"mqtt": ":1883", "mqtts": ":8883"}[u.Scheme]
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"mqtt": "1883", "mqtts": "8883"}[u.Scheme]
 	}
-	return u.String(), nil
+	return net.JoinHostPort(u.Hostname(), port), u.Scheme == "mqtts", nil
 }
-
-type pahoConnection struct {
-	client paho.Client
-	lost   chan struct{}
-}
-
-func (p *pahoConnection) Publish(topic string, body []byte, done func(error)) error {
-	token := p.client.Publish(topic, 1, false, body)
-	go func() {
-		<-token.Done()
-		err := token.Error()
-		if err != nil {
-			err = vital.Errorf(vital.Unavailable, "publishing to %s: %w", topic, err)
-		}
-		done(err)
-	}()
-	return nil
-}
-
-func (p *pahoConnection) Lost() <-chan struct{} { return p.lost }
-func (p *pahoConnection) Close()                { p.client.Disconnect(100) }

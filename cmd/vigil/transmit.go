@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"math"
 	"slices"
 	"sync"
@@ -14,22 +13,8 @@ import (
 	"github.com/vigilcare/vigil/wire/wave"
 )
 
-// broker is where a device sends to, and as whom.
-type broker struct {
-	Server   string // mqtt://host:port or mqtts://host:port
-	TLS      *tls.Config
-	ClientID string
-	Username string
-	Password string
-}
-
-// connection is one MQTT connection. Publish is QoS 1: done is called once, with
-// nil when the server has acknowledged.
-type connection interface {
-	Publish(topic string, body []byte, done func(error)) error
-	Lost() <-chan struct{}
-	Close()
-}
+// inFlight is how many packets of one device may be on the way at once.
+const inFlight = 64
 
 // transmitter is what a device keeps between its sensor and the network: packets
 // wait in it until the server has acknowledged them, and go out again after the
@@ -38,7 +23,6 @@ type transmitter struct {
 	broker broker
 	tally  *tally
 	keep   int // packets kept while the server does not answer
-	window int // packets on the way at once
 
 	mu      sync.Mutex
 	waiting []*outgoing // not sent over the present connection, oldest first
@@ -57,7 +41,7 @@ type outgoing struct {
 
 // newTransmitter keeps as many packets as a monitor with five minutes of memory.
 func newTransmitter(b broker, t *tally) *transmitter {
-	return &transmitter{broker: b, tally: t, keep: 6000, window: 64, sent: map[*outgoing]struct{}{}, changed: make(chan struct{})}
+	return &transmitter{broker: b, tally: t, keep: 6000, sent: map[*outgoing]struct{}{}, changed: make(chan struct{})}
 }
 
 // offer adds a packet and never waits, as a sensor does not: when the memory is
@@ -79,7 +63,7 @@ func (t *transmitter) offer(topic string, body []byte) {
 func (t *transmitter) deliver(ctx context.Context, topic string, body []byte) error {
 	for {
 		t.mu.Lock()
-		if len(t.waiting) < t.window {
+		if len(t.waiting) < inFlight {
 			t.add(topic, body)
 			t.mu.Unlock()
 			return nil
@@ -138,7 +122,7 @@ func (t *transmitter) run(ctx context.Context) error {
 		t.tally.connected.Add(1)
 		t.tally.connections.Add(1)
 		t.converse(ctx, c)
-		c.Close()
+		c.close()
 		t.tally.connected.Add(-1)
 		t.recall()
 	}
@@ -151,14 +135,14 @@ func (t *transmitter) done() bool {
 	return t.closed && len(t.waiting) == 0 && len(t.sent) == 0
 }
 
-// converse sends what is waiting over c, at most window packets at once, until c
+// converse sends what is waiting over c, at most inFlight packets at once, until c
 // is lost, ctx ends, or all is done.
-func (t *transmitter) converse(ctx context.Context, c connection) {
+func (t *transmitter) converse(ctx context.Context, c *connection) {
 	for {
 		t.mu.Lock()
 		changed := t.changed
 		var next *outgoing
-		if len(t.waiting) > 0 && len(t.sent) < t.window {
+		if len(t.waiting) > 0 && len(t.sent) < inFlight {
 			next = t.waiting[0]
 			t.waiting = t.waiting[1:]
 			t.sent[next] = struct{}{}
@@ -177,7 +161,7 @@ func (t *transmitter) converse(ctx context.Context, c connection) {
 			} else {
 				t.tally.resent.Add(1)
 			}
-			if err := c.Publish(next.topic, next.body, func(err error) { t.acknowledged(next, now, err) }); err != nil {
+			if err := c.publish(next.topic, next.body, func(err error) { t.acknowledged(next, now, err) }); err != nil {
 				t.tally.note(err)
 				return
 			}
@@ -186,7 +170,7 @@ func (t *transmitter) converse(ctx context.Context, c connection) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-c.Lost():
+		case <-c.lost:
 			return
 		case <-changed:
 		}
