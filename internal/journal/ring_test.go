@@ -3,6 +3,7 @@ package journal_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -248,8 +249,8 @@ func TestUnfitRootKeyFilesAreRefused(t *testing.T) {
 		name  string
 		build func(path string) error
 	}{
-		{"readable by the group", func(p string) error { return os.WriteFile(p, digits, 0o640) }},
-		{"readable by all", func(p string) error { return os.WriteFile(p, digits, 0o604) }},
+		{"readable by the group", func(p string) error { return errors.Join(os.WriteFile(p, digits, 0o600), os.Chmod(p, 0o640)) }},
+		{"readable by all", func(p string) error { return errors.Join(os.WriteFile(p, digits, 0o600), os.Chmod(p, 0o604)) }},
 		{"empty", func(p string) error { return os.WriteFile(p, nil, 0o600) }},
 		{"too short", func(p string) error { return os.WriteFile(p, digits[:62], 0o600) }},
 		{"not digits", func(p string) error { return os.WriteFile(p, bytes.Repeat([]byte("xy"), 32), 0o600) }},
