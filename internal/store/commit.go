@@ -317,7 +317,7 @@ func (i *inserter) add(args ...any) {
 		return
 	}
 	i.args = append(i.args, args...)
-	rows := i.t.d.dialect.rows()
+	rows := i.t.d.dialect.rows
 	if len(i.args) < rows*i.columns {
 		return
 	}

@@ -85,7 +85,7 @@ func Plan(ctx context.Context, o Options) ([]Step, error) {
 	for _, m := range todo {
 		s := Step{Version: m.version, Name: m.name, Statements: len(m.statements), Backup: "none: the database is empty"}
 		if from > 0 {
-			s.Backup = d.dialect.backupAdvice()
+			s.Backup = d.dialect.backupAdvice
 		}
 		steps = append(steps, s)
 	}
@@ -104,7 +104,7 @@ func (d *DB) schema(ctx context.Context, q querier) (int, error) {
 }
 
 func (d *DB) pending(ctx context.Context) (todo []migration, from int, err error) {
-	all, err := migrations(d.dialect.words())
+	all, err := migrations(d.dialect.words)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -168,17 +168,16 @@ func (d *DB) apply(ctx context.Context, m migration, trace func(version, stateme
 }
 
 func (d *DB) backupBefore(ctx context.Context, folder string, from int) error {
-	s, ok := d.dialect.(*sqlite)
-	if !ok {
-		d.log.Warn("migrating without a backup of its own", "advice", d.dialect.backupAdvice())
+	if d.dialect.home == "" {
+		d.log.Warn("migrating without a backup of its own", "advice", d.dialect.backupAdvice)
 		return nil
 	}
 	if folder == "" {
-		folder = filepath.Dir(s.path)
+		folder = d.dialect.home
 	}
 	name := fmt.Sprintf("vigil-schema%d-%s.db", from, now().Time().Format("20060102T150405.000"))
 	path := filepath.Join(folder, name)
-	if err := s.backup(ctx, d, path); err != nil {
+	if err := d.dialect.backup(ctx, d, path); err != nil {
 		return err
 	}
 	d.log.Info("backed up before migrating", "file", path)

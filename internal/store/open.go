@@ -57,15 +57,15 @@ func connect(ctx context.Context, o Options) (*DB, error) {
 	d := &DB{log: o.Log, series: map[Series]int64{}}
 	switch {
 	case strings.HasPrefix(o.DSN, "sqlite:"):
-		d.dialect = &sqlite{path: strings.TrimPrefix(o.DSN, "sqlite:")}
+		d.dialect = sqlite{strings.TrimPrefix(o.DSN, "sqlite:")}.dialect()
 	case strings.HasPrefix(o.DSN, "postgres://"), strings.HasPrefix(o.DSN, "postgresql://"):
-		d.dialect = &postgres{dsn: o.DSN}
+		d.dialect = postgres{o.DSN}.dialect()
 	default:
 		return nil, vital.Errorf(vital.Invalid, "open store: the DSN must begin with sqlite: or postgres://")
 	}
 	var err error
 	if d.write, d.read, err = d.dialect.open(ctx); err != nil {
-		return nil, fmt.Errorf("open %s store: %w", d.dialect.name(), err)
+		return nil, fmt.Errorf("open %s store: %w", d.dialect.name, err)
 	}
 	return d, nil
 }
@@ -87,18 +87,19 @@ func Fatal(err error) bool { return errors.Is(err, errDisk) }
 var errDisk = errors.New("the disk did not keep what was written")
 
 // dialect is what differs between the two databases. Everything else is one text.
-type dialect interface {
-	name() string
-	open(ctx context.Context) (write, read *sql.DB, err error)
-	words() *strings.Replacer // of the placeholders in migration files
-	rows() int                // rows per INSERT that are quickest
-	lock(t *tx, site vital.Site) error
-	exists(ctx context.Context, q querier, table string) (bool, error)
-	backup(ctx context.Context, d *DB, path string) error
-	backupAdvice() string
-	scrub(ctx context.Context, d *DB, table string) error // remove old versions of rows from the disk
-	size(ctx context.Context, d *DB) (bytes int64, version string, err error)
-	kind(err error) error // what the driver's error means: errDisk, a Conflict, or nil
+type dialect struct {
+	name         string
+	rows         int               // rows per INSERT that are quickest
+	words        *strings.Replacer // of the placeholders in migration files
+	home         string            // folder of the database, empty when it is a server
+	backupAdvice string
+	open         func(ctx context.Context) (write, read *sql.DB, err error)
+	lock         func(t *tx, site vital.Site) error // makes changes to one site wait for each other
+	exists       func(ctx context.Context, q querier, table string) (bool, error)
+	backup       func(ctx context.Context, d *DB, path string) error
+	scrub        func(ctx context.Context, d *DB, table string) error // removes old versions of rows from the disk
+	size         func(ctx context.Context, d *DB) (bytes int64, version string, err error)
+	kind         func(err error) error // what the driver's error means: errDisk, a vital.Error, or nil
 }
 
 type querier interface {

@@ -22,18 +22,18 @@ const oldest = "3.51.3"
 
 type sqlite struct{ path string }
 
-func (s *sqlite) name() string { return "sqlite" }
-
-func (s *sqlite) words() *strings.Replacer {
-	return strings.NewReplacer("{serial}", "INTEGER PRIMARY KEY", "{bytes}", "BLOB", "{keyed}", "WITHOUT ROWID")
+func (s sqlite) dialect() dialect {
+	return dialect{
+		name: "sqlite", rows: 1, home: filepath.Dir(s.path), backupAdvice: "VACUUM INTO a new file, done automatically",
+		words: strings.NewReplacer("{serial}", "INTEGER PRIMARY KEY", "{bytes}", "BLOB", "{keyed}", "WITHOUT ROWID"),
+		open:  s.open, lock: s.lock, exists: s.exists, backup: s.backup, scrub: s.scrub, size: s.size, kind: s.kind,
+	}
 }
 
-func (s *sqlite) rows() int { return 1 }
-
 // lock does nothing: there is one writer connection and it begins IMMEDIATE.
-func (s *sqlite) lock(*tx, vital.Site) error { return nil }
+func (s sqlite) lock(*tx, vital.Site) error { return nil }
 
-func (s *sqlite) open(ctx context.Context) (write, read *sql.DB, err error) {
+func (s sqlite) open(ctx context.Context) (write, read *sql.DB, err error) {
 	if s.path == "" || strings.Contains(s.path, ":memory:") {
 		return nil, nil, vital.Errorf(vital.Invalid, "the path of the database is empty or in memory: it must be a file")
 	}
@@ -54,7 +54,7 @@ func (s *sqlite) open(ctx context.Context) (write, read *sql.DB, err error) {
 	return write, read, nil
 }
 
-func (s *sqlite) dsn(lock string, pragmas ...string) string {
+func (s sqlite) dsn(lock string, pragmas ...string) string {
 	q := []string{lock}
 	for _, p := range append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)"}, pragmas...) {
 		q = append(q, "_pragma="+url.QueryEscape(p))
@@ -62,7 +62,7 @@ func (s *sqlite) dsn(lock string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: s.path}).EscapedPath() + "?" + strings.Join(q, "&")
 }
 
-func (s *sqlite) check(ctx context.Context, db *sql.DB) error {
+func (s sqlite) check(ctx context.Context, db *sql.DB) error {
 	var version, mode string
 	var full, keys int
 	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
@@ -98,7 +98,7 @@ func older(a, b string) bool {
 	return false
 }
 
-func (s *sqlite) exists(ctx context.Context, q querier, table string) (bool, error) {
+func (s sqlite) exists(ctx context.Context, q querier, table string) (bool, error) {
 	var n int
 	err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1", table).Scan(&n)
 	return n > 0, err
@@ -106,7 +106,7 @@ func (s *sqlite) exists(ctx context.Context, q querier, table string) (bool, err
 
 // backup writes a consistent copy beside running readers, syncs it, and only
 // then gives it its name.
-func (s *sqlite) backup(ctx context.Context, d *DB, path string) error {
+func (s sqlite) backup(ctx context.Context, d *DB, path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return vital.Errorf(vital.Conflict, "%s is there already", path)
 	}
@@ -138,7 +138,7 @@ func syncPath(path string) error {
 
 // scrub empties the WAL, which may still hold the old page; secure_delete zeroes
 // the old bytes within the page.
-func (s *sqlite) scrub(ctx context.Context, d *DB, _ string) error {
+func (s sqlite) scrub(ctx context.Context, d *DB, _ string) error {
 	var busy, frames, moved int
 	if err := d.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
 		return d.explain(err)
@@ -149,9 +149,7 @@ func (s *sqlite) scrub(ctx context.Context, d *DB, _ string) error {
 	return nil
 }
 
-func (s *sqlite) backupAdvice() string { return "VACUUM INTO a new file, done automatically" }
-
-func (s *sqlite) size(ctx context.Context, d *DB) (bytes int64, version string, err error) {
+func (s sqlite) size(ctx context.Context, d *DB) (bytes int64, version string, err error) {
 	err = d.read.QueryRowContext(ctx, "SELECT page_count * page_size, sqlite_version() FROM pragma_page_count(), pragma_page_size()").Scan(&bytes, &version)
 	if err != nil {
 		return 0, "", err
@@ -162,7 +160,7 @@ func (s *sqlite) size(ctx context.Context, d *DB) (bytes int64, version string, 
 	return bytes, version, nil
 }
 
-func (s *sqlite) kind(err error) error {
+func (s sqlite) kind(err error) error {
 	var e *driver.Error
 	if !errors.As(err, &e) {
 		return nil
