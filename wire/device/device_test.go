@@ -84,3 +84,63 @@ func BenchmarkOneReading(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "packets/s")
 }
+
+func invalid(t *testing.T, err error) {
+	t.Helper()
+	if vital.KindOf(err) != vital.Invalid || err.Error() == "" || len(err.Error()) > 1000 {
+		t.Errorf("error of kind %v: %.200s", vital.KindOf(err), err)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	one := `{"metric":"spo2","value":97,"unit":"%"}`
+	list := `[{"n":"spo2","u":"%","v":97}]`
+	block := device.Catalogue[2].Examples[0].Packet.Body
+	for _, c := range []struct{ format, topic, body, want string }{
+		{"", "v1/a/telemetry", one, "vigil-json@1"},
+		{"", "v1/a/telemetry", " \n" + list, "senml@1"},
+		{"", "v1/a/wave", string(block), "vigil-wave@1"},
+		{"vigil-json", "", one, "vigil-json@1"},
+		{"application/json; charset=utf-8", "", list, "senml@1"},
+		{"Application/SenML+JSON", "", list, "senml@1"},
+		{"application/octet-stream", "", string(block), "vigil-wave@1"},
+		{"application/vnd.vigil.wave", "", one, `vigil-wave@1 error byte 0: want "VW1\n"`},
+		{"application/xml", "", one, ` error format "application/xml": no decoder of that name or media type`},
+		{"", "v1/a/wave", "abc", ` error byte 0: not a waveform block: want "VW1\n", found "abc"`},
+		{"", "v1/a/telemetry", "\x00\x01", ` error byte 0: want { of Vigil JSON, [ of SenML or VW1 of a waveform block, found "\x00\x01"`},
+		{"", "", "", " error byte 0: the packet is empty"},
+		{"", "", strings.Repeat(" ", device.MaxBody+1), " error packet of 1048577 bytes: at most 1048576"},
+	} {
+		r, err := device.Decode(device.Packet{Format: c.format, Topic: c.topic, Body: []byte(c.body), Device: "a", Received: 1})
+		got := r.Decoder
+		if err != nil {
+			invalid(t, err)
+			got += " error " + err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s %s %.20q: got %s, want %s", c.format, c.topic, c.body, got, c.want)
+		}
+	}
+}
+
+// A device may not speak for another one; a gateway may.
+func TestGateway(t *testing.T) {
+	body := []byte(`{"device":"patch-7","metric":"spo2","value":97,"unit":"%"}`)
+	if _, err := device.Decode(device.Packet{Device: "monitor-1", Body: body}); err == nil || !strings.Contains(err.Error(), "only a gateway") {
+		t.Errorf("a device spoke for another: %v", err)
+	}
+	for _, p := range []device.Packet{{Device: "gw-1", Gateway: true, Body: body}, {Device: "patch-7", Body: body}} {
+		r, err := device.Decode(p)
+		if err != nil || r.Readings[0].Device != "patch-7" {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+}
+
+// Remarks that only a receiver can know are not taken from a device.
+func TestRemarksOfTheReceiver(t *testing.T) {
+	r, err := device.Decode(device.Packet{Device: "a", Body: []byte(`{"metric":"spo2","value":97,"unit":"%","quality":["late","unbound","motion"]}`)})
+	if err != nil || r.Readings[0].Quality != vital.Motion {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
