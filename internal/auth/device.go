@@ -135,3 +135,32 @@ func (g *Gate) devicePrincipal(ctx context.Context, c store.Credential) (Princip
 		AllWards: d.AllWards, Wards: d.Wards, Namespaces: d.Namespaces, Credential: c.ID,
 	}, nil
 }
+
+// NewCredential makes a secret for a device and ends the ones it had. The secret
+// is returned once and never stored.
+func (g *Gate) NewCredential(ctx context.Context, p Principal, d store.Device) (string, error) {
+	entry := g.entry(p, "device.credential", "device/"+string(d.ID))
+	old, err := g.store.CredentialsOf(ctx, g.site, string(d.ID))
+	if err != nil {
+		return "", err
+	}
+	now := vital.At(g.now())
+	for _, c := range old {
+		if c.Revoked.Known() || c.Username == "" {
+			continue
+		}
+		if err := g.store.RevokeCredential(ctx, entry, c.ID, now); err != nil {
+			return "", err
+		}
+	}
+	secret := NewSecret()
+	err = g.store.PutCredential(ctx, entry, store.Credential{
+		Site: g.site, ID: vital.CredentialID(NewID("c-")), Class: d.Class, Subject: string(d.ID), Username: string(d.ID),
+		Hash: HashSecret(secret), Created: now,
+	})
+	if err != nil {
+		return "", err
+	}
+	g.Forget()
+	return secret, nil
+}

@@ -204,3 +204,7 @@ func hostOf(remote string) string {
 	}
 	return remote
 }
+
+// LinkPath is the address of a one-time link on this server. The secret stands
+// behind the #, so that it reaches no log on the way.
+func LinkPath(secret string) string { return "/sign-in#" + secret }

@@ -1,0 +1,201 @@
+package webd
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// Options says how a server is built. Gate, Store, Live, History, Commands,
+// Packets and System are required.
+type Options struct {
+	Gate     *auth.Gate
+	Store    *store.DB
+	Site     vital.Site
+	Live     Live
+	History  History
+	Commands Commands
+	Packets  Packets
+	System   func(ctx context.Context) (SystemState, error)
+
+	Telemetry http.Handler // the door for devices; nil: POST /telemetry is not there
+	Metrics   http.Handler // /metrics; nil: not there
+	Assets    fs.FS        // the screens; nil: the API only
+	Log       *slog.Logger
+	Now       func() time.Time
+	Version   string
+
+	Demo   bool     // sign the visitor in, and say so
+	Secure bool     // TLS here or in front: cookies and HSTS say so
+	Hosts  []string // names that this server answers to; none: without Secure, only the names of this machine's loopback
+	Ready  func(ctx context.Context) error
+}
+
+// Server answers people and programs.
+type Server struct {
+	gate     *auth.Gate
+	store    *store.DB
+	site     vital.Site
+	live     Live
+	history  History
+	commands Commands
+	packets  Packets
+	system   func(ctx context.Context) (SystemState, error)
+
+	log     *slog.Logger
+	now     func() time.Time
+	version string
+	demo    bool
+	secure  bool
+	hosts   []string
+	ready   func(ctx context.Context) error
+
+	telemetry http.Handler
+	metrics   http.Handler
+	assets    *assets
+	hub       *hub
+	sockets   doorkeeper
+	views     views
+	closing   context.Context
+	stop      context.CancelFunc
+	described []byte // openapi.json
+}
+
+// New returns a server; it answers as soon as Handler is served, and its live
+// socket speaks while Run runs.
+func New(o Options) (*Server, error) {
+	files, err := loadAssets(o.Assets)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, history: o.History,
+		commands: o.Commands, packets: o.Packets, system: o.System,
+		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
+		telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
+		sockets: doorkeeper{each: make(map[string]int)}, views: views{last: make(map[string]time.Time)},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.closing, s.stop = context.WithCancel(context.Background())
+	s.hub = newHub(o.Live, func(ctx context.Context) ([]store.Admission, error) {
+		return s.store.Occupants(ctx, store.Everything(s.site), "", 0)
+	}, s.now, s.log)
+	if s.described, err = describe(s.version); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run keeps the live socket going until ctx ends; then the open sockets are told
+// that the server stops.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.stop()
+	return s.hub.run(ctx)
+}
+
+// Limits of a request that is not telemetry.
+const (
+	mostBody   = 1 << 20
+	mostHeader = 32 << 10
+)
+
+// HTTP returns the server with its limits; the caller gives it an address.
+func (s *Server) HTTP() *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      120 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    mostHeader,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13},
+	}
+}
+
+// Handler returns everything that is answered over HTTP.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for i := range routes {
+		r := &routes[i]
+		mux.HandleFunc(r.method+" "+base+r.path, func(w http.ResponseWriter, req *http.Request) { s.serve(r, w, req) })
+	}
+	mux.HandleFunc(base+"/", func(w http.ResponseWriter, r *http.Request) {
+		s.writeError(w, r, vital.Errorf(vital.NotFound, "%s %s: there is no such address; %s/openapi.json lists them", r.Method, r.URL.Path, base))
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", s.serveReady)
+	if s.metrics != nil {
+		mux.Handle("GET /metrics", s.metrics)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.assets.serve(s, w, r) })
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.writeError(w, r, vital.Errorf(vital.Denied, "this request came from another site's page"))
+	}))
+	return s.guard(origin.Handler(mux))
+}
+
+// guard sets what every answer carries, and refuses a name that is not ours: a
+// page of somebody else could otherwise point its own name at this machine.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(self), geolocation=(), microphone=()")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		if s.secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if !s.knows(r.Host) {
+			s.writeError(w, r, vital.Errorf(vital.Denied, "this server does not answer to the name %.80q: list it under hosts in its configuration", r.Host))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) knows(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if len(s.hosts) > 0 {
+		return slices.Contains(s.hosts, host)
+	}
+	if s.secure {
+		return true // the certificate says who we are
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
+	if s.ready != nil {
+		if err := s.ready(r.Context()); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			w.Write([]byte(err.Error() + "\n"))
+			return
+		}
+	}
+	w.Write([]byte("ready\n"))
+}
