@@ -88,6 +88,9 @@ func (d *DB) Commit(ctx context.Context, b Batch) error {
 		if n == 0 {
 			return vital.Errorf(vital.Conflict, "epoch %d does not own it any more", b.Epoch)
 		}
+		if err := t.correct(&b); err != nil {
+			return err
+		}
 		for _, step := range []func(*tx, *Batch) error{
 			putChunks, putWaves, putEvents, putLatest, putGaps, putSeen, putProblems, putMarks, markControls, putSnapshot,
 		} {

@@ -7,27 +7,32 @@ import (
 	"github.com/vigilcare/vigil/vital"
 )
 
+type storedWave struct {
+	id     int64
+	series Series
+	block  WaveBlock
+}
+
+const selectWaves = `SELECT w.id, s.id, s.site, s.patient, s.device, s.metric, s.unit, s.decoder, w.from_us, w.to_us, w.millihz,
+	w.gain, w.gain_exponent, w.zero, w.samples, w.quality, w.body FROM series s JOIN wave w ON w.series = s.id WHERE s.site = ?`
+
+func scanWave(scan func(...any) error, v *storedWave) error {
+	s, b := &v.series, &v.block
+	return scan(&v.id, &s.ID, &s.Site, &s.Patient, &s.Device, &s.Metric, &s.Unit, &s.Decoder, &b.From, &b.To, &b.MilliHz,
+		&b.Gain.Mantissa, &b.Gain.Exponent, &b.Zero, &b.Count, &b.Quality, &b.Body)
+}
+
 // Waves reads the waveform packets that overlap the query, by metric and start.
 // Blocks that cannot be read are put in quarantine and counted by Stats.
 func (d *DB) Waves(ctx context.Context, r Rows, q Query) ([]vital.Waveform, error) {
 	if err := q.check("waveforms"); err != nil {
 		return nil, err
 	}
-	type row struct {
-		id     int64
-		series Series
-		block  WaveBlock
-	}
-	s := ask(`SELECT w.id, s.id, s.site, s.patient, s.device, s.metric, s.unit, s.decoder, w.from_us, w.to_us, w.millihz, w.gain, w.gain_exponent,
-		w.zero, w.samples, w.quality, w.body FROM series s JOIN wave w ON w.series = s.id WHERE s.site = ?`, r.Site)
+	s := ask(selectWaves, r.Site)
 	from, to := int64(q.From)*1000, int64(q.To)*1000
 	q.narrow(s, r).add(" AND w.from_us >= ? AND w.from_us < ? AND w.to_us > ? AND w.superseded = 0 AND w.damaged = ?", from-waveLookBack, to, from, false)
 	s.add(" ORDER BY s.metric, w.from_us, s.id, w.id")
-	rows, err := collect(ctx, d.read, s, func(scan func(...any) error, v *row) error {
-		s, b := &v.series, &v.block
-		return scan(&v.id, &s.ID, &s.Site, &s.Patient, &s.Device, &s.Metric, &s.Unit, &s.Decoder, &b.From, &b.To, &b.MilliHz, &b.Gain.Mantissa, &b.Gain.Exponent,
-			&b.Zero, &b.Count, &b.Quality, &b.Body)
-	})
+	rows, err := collect(ctx, d.read, s, scanWave)
 	if err != nil {
 		return nil, fmt.Errorf("waveforms of patient %q device %q: %w", q.Patient, q.Device, err)
 	}
@@ -47,8 +52,8 @@ func (d *DB) Waves(ctx context.Context, r Rows, q Query) ([]vital.Waveform, erro
 	return out, nil
 }
 
-// waveLookBack is longer than any block: half a minute, or one packet of up to
-// 50,000 samples at a slow rate. Commit refuses what is longer.
+// waveLookBack is longer than a block: half a minute, or one packet of a slow
+// signal. A packet that lasts longer is found by its beginning only.
 const waveLookBack = 2 * 3600 * 1_000_000
 
 // label says whose the packet is.

@@ -49,20 +49,25 @@ type storedChunk struct {
 	count     int
 	low, high *float64
 	quality   vital.Quality
+	late      bool
 	damaged   bool
 	body      []byte
 }
 
+const selectChunks = `SELECT c.id, s.id, s.site, s.patient, s.device, s.metric, s.unit, s.decoder, c.from_ms, c.to_ms, c.samples,
+	c.low, c.high, c.quality, c.late, c.damaged, c.body FROM series s JOIN chunk c ON c.series = s.id WHERE s.site = ?`
+
+func scanChunk(scan func(...any) error, c *storedChunk) error {
+	v := &c.series
+	return scan(&c.id, &v.ID, &v.Site, &v.Patient, &v.Device, &v.Metric, &v.Unit, &v.Decoder, &c.from, &c.to, &c.count,
+		&c.low, &c.high, &c.quality, &c.late, &c.damaged, &c.body)
+}
+
 // chunks reads the chunks that overlap the query, in force, by series and time.
 func (d *DB) chunks(ctx context.Context, r Rows, q Query) ([]storedChunk, error) {
-	s := ask(`SELECT c.id, s.id, s.site, s.patient, s.device, s.metric, s.unit, s.decoder, c.from_ms, c.to_ms, c.samples, c.low, c.high, c.quality, c.damaged, c.body
-		FROM series s JOIN chunk c ON c.series = s.id WHERE s.site = ?`, r.Site)
+	s := ask(selectChunks, r.Site)
 	q.narrow(s, r).add(" AND c.from_ms >= ? AND c.from_ms < ? AND c.to_ms >= ? AND c.superseded = 0", q.From-chunkSpan, q.To, q.From)
-	s.add(" ORDER BY s.metric, s.device, s.id, c.from_ms, c.id")
-	return collect(ctx, d.read, s, func(scan func(...any) error, c *storedChunk) error {
-		v := &c.series
-		return scan(&c.id, &v.ID, &v.Site, &v.Patient, &v.Device, &v.Metric, &v.Unit, &v.Decoder, &c.from, &c.to, &c.count, &c.low, &c.high, &c.quality, &c.damaged, &c.body)
-	})
+	return collect(ctx, d.read, s.add(" ORDER BY s.metric, s.device, s.id, c.from_ms, c.id"), scanChunk)
 }
 
 // Samples reads what is stored: overlapping chunks are merged, corrected ones
