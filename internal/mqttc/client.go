@@ -38,6 +38,9 @@ type Options struct {
 	TakeAtMost    uint16        // level 5 receive maximum: deliveries that the server may have under way, 0: 65535
 	Will          *mqtt.Will
 
+	// Handlers are for filters that an earlier connection of the same session
+	// subscribed to: their messages may come before anything can be said.
+	Handlers map[string]func(topic string, payload []byte)
 	// Reconnect is the longest pause between two attempts; 0: the client is over
 	// when its connection is. What was not acknowledged is sent again.
 	Reconnect time.Duration
@@ -111,6 +114,9 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	}
 	for id := o.InFlight; id > 0; id-- {
 		c.free = append(c.free, uint16(id))
+	}
+	for filter, handler := range o.Handlers {
+		c.subscriptions = append(c.subscriptions, subscription{mqtt.Filter{Filter: filter, QoS: 2}, handler})
 	}
 	c.room = sync.NewCond(&c.mu)
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -228,7 +234,7 @@ func (c *Client) adopt(l *link, ack *mqtt.Connack) {
 			Retain: f.message.Retain, Properties: f.message.Properties, Duplicate: c.present}
 		l.send(&p)
 	}
-	if !c.present && len(c.subscriptions) > 0 {
+	if !c.present && len(c.subscriptions) > 0 { // the server has forgotten them, or never knew
 		s := mqtt.Subscribe{ID: c.requestID()}
 		for _, sub := range c.subscriptions {
 			s.Filters = append(s.Filters, sub.filter)

@@ -146,14 +146,6 @@ func (c *Client) Unsubscribe(ctx context.Context, filter string) error {
 	return err
 }
 
-// Handle sets the handler of a filter that an earlier connection subscribed to in
-// the same session, without subscribing again.
-func (c *Client) Handle(filter string, handler func(topic string, payload []byte)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.subscriptions = append(c.subscriptions, subscription{mqtt.Filter{Filter: filter}, handler})
-}
-
 func (c *Client) forget(filter string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -236,8 +236,6 @@ func (s *Server) join(c *connection, client string, clean bool, welcome func(pre
 	x.attach(c, c.expiry)
 	s.counts.connects.Add(1)
 	s.log.Debug("mqtt: connected", "client", client, "remote", c.remote, "level", int(c.level), "resumed", present)
-	if x.waiting() > 0 {
-		c.wake()
-	}
+	c.wake()
 	return nil
 }

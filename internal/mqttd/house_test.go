@@ -287,3 +287,10 @@ func (h *house) refuses(o mqttc.Options, kind vital.Kind) {
 		h.t.Fatalf("%q as %q: %v (%v), want %v", o.Username, o.ClientID, err, vital.KindOf(err), kind)
 	}
 }
+
+// dialWith connects a client that has a session with a subscription already.
+func dialWith(h *house, o mqttc.Options, filter string, handler func(string, []byte)) *mqttc.Client {
+	h.t.Helper()
+	o.Handlers = map[string]func(string, []byte){filter: handler}
+	return h.dial(o)
+}

@@ -81,13 +81,16 @@ func (x *session) push(d delivery) bool {
 		return false
 	}
 	size := d.message.size()
-	if len(x.queue) >= limits.QueueMessages || x.bytes+size > limits.QueueBytes {
+	full := func() bool { return len(x.queue) >= limits.QueueMessages || x.bytes+size > limits.QueueBytes }
+	if full() {
 		if d.qos == 0 {
 			counts.droppedOut.Add(1)
 			return false
 		}
-		x.giveUp()
-		return false
+		if x.dropLoose(); full() {
+			x.giveUp()
+			return false
+		}
 	}
 	x.queue = append(x.queue, d)
 	x.bytes += size
@@ -239,18 +242,24 @@ func (x *session) detach(c *connection, now time.Time, later *will) (over bool) 
 	}
 	x.will = later
 	x.ends = now.Add(x.expiry)
+	x.dropLoose() // QoS 0 is for those who are there
+	x.changed()
+	return false
+}
+
+// dropLoose drops the QoS 0 messages of the queue, to make room for the others.
+func (x *session) dropLoose() {
 	keep := x.queue[:0]
-	for _, d := range x.queue { // QoS 0 is for those who are there
+	for _, d := range x.queue {
 		if d.qos > 0 {
 			keep = append(keep, d)
-		} else {
-			x.bytes -= d.message.size()
+			continue
 		}
+		x.bytes -= d.message.size()
+		x.server.counts.droppedOut.Add(1)
 	}
 	clear(x.queue[len(keep):])
 	x.queue = keep
-	x.changed()
-	return false
 }
 
 // due returns the will whose delay is over and whether the session's time is.
