@@ -9,7 +9,9 @@ package senml
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,7 +100,8 @@ func offset(err error) string {
 
 // take updates the base values from the fields of one record.
 func (b *base) take(fields map[string]json.RawMessage) (field, why string) {
-	for name, value := range fields {
+	for _, name := range slices.Sorted(maps.Keys(fields)) { // sorted: the same packet, the same words
+		value := fields[name]
 		if strings.HasSuffix(name, "_") {
 			return name, "must be understood and is not (RFC 8428, section 4.4)"
 		}
