@@ -53,7 +53,7 @@ func (c *connection) publish(f mqtt.Frame) error {
 	if err != nil {
 		return err
 	}
-	return c.accept(m, at, formatOf(p.Properties), nil)
+	return c.accept(m, at, nil)
 }
 
 // resolveAlias replaces a topic alias by its topic, or learns it.
@@ -101,10 +101,10 @@ func (c *connection) checkQuota(p *mqtt.Publish) error {
 	_, repeated := x.inbound[p.ID]
 	x.mu.Unlock()
 	limit := c.server.limits.InFlight
-	if repeated && p.QoS == 2 || c.ring.length()+known < limit {
+	if repeated && p.QoS == 2 || c.ring.length()+known < limit { // the cheap question first
 		return nil
 	}
-	if c.ring.unanswered()+known >= limit {
+	if c.ring.unanswered(mqtt.TypePuback)+known >= limit {
 		return mqtt.Errorf(mqtt.ReceiveMaximumExceeded, "more than %d packets unacknowledged", limit)
 	}
 	return nil
@@ -166,7 +166,7 @@ func (c *connection) publishOnce(m *message, p *mqtt.Publish) error {
 		return err
 	}
 	if !repeated {
-		return c.accept(m, at, formatOf(p.Properties), func(err error) { x.settleOnce(p.ID, r, err) })
+		return c.accept(m, at, func(err error) { x.settleOnce(p.ID, r, err) })
 	}
 	x.mu.Lock()
 	if !r.accepted { // the first one is still inside the Door
@@ -220,7 +220,7 @@ func (c *connection) release(a mqtt.Ack) {
 
 // accept gives a device's message to the Door. A program's message has nothing to
 // be decoded and goes to its subscribers only.
-func (c *connection) accept(m *message, at uint64, format string, settled func(error)) error {
+func (c *connection) accept(m *message, at uint64, settled func(error)) error {
 	s := c.server
 	if m.device == "" {
 		if settled != nil {
@@ -234,7 +234,7 @@ func (c *connection) accept(m *message, at uint64, format string, settled func(e
 		s.loose.Add(1)
 	}
 	s.inside.Add(1)
-	err := s.door.Accept(c.ctx, s.packet(m, format), func(_ ingest.Receipt, err error) {
+	err := s.door.Accept(c.ctx, s.packet(m), func(_ ingest.Receipt, err error) {
 		s.inside.Add(-1)
 		if loose {
 			s.loose.Add(-1)
@@ -277,9 +277,9 @@ func (c *connection) failed(at uint64, err error) {
 	}
 }
 
-func (s *Server) packet(m *message, format string) ingest.Packet {
+func (s *Server) packet(m *message) ingest.Packet {
 	return ingest.Packet{
 		Site: s.site, Credential: m.from.Credential, Device: m.device, Gateway: m.from.Class == auth.Gateway,
-		Door: "mqtt", Topic: m.topic, Format: format, Received: vital.At(m.at), Body: m.payload,
+		Door: "mqtt", Topic: m.topic, Format: formatOf(m.properties), Received: vital.At(m.at), Body: m.payload,
 	}
 }

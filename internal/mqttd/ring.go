@@ -165,13 +165,13 @@ func (c *connection) answer() {
 	poke(r.freed)
 }
 
-// unanswered counts the packets that count against the receive maximum.
-func (r *ring) unanswered() int {
+// unanswered counts the packets that wait for an answer of the given type.
+func (r *ring) unanswered(answer mqtt.Type) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := 0
 	for i := r.first; i < r.next; i++ {
-		if r.at(i).answer != 0 {
+		if r.at(i).answer == answer {
 			n++
 		}
 	}

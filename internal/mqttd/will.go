@@ -11,14 +11,13 @@ import (
 // will is what a client wants said when it is gone without a goodbye.
 type will struct {
 	message *message
-	format  string
 	delay   time.Duration
 	at      time.Time // when the delay is over
 }
 
 func newWill(w *mqtt.Will, c *connection, client string) *will {
 	p := mqtt.Publish{Topic: w.Topic, Payload: w.Payload, QoS: w.QoS, Retain: w.Retain, Properties: w.Properties}
-	v := &will{message: newMessage(&p, c.server.now()), format: formatOf(w.Properties)}
+	v := &will{message: newMessage(&p, c.server.now())}
 	v.message.from, v.message.client = c.principal, client
 	if w.Properties != nil {
 		v.delay = time.Duration(w.Properties.WillDelay) * time.Second
@@ -41,7 +40,7 @@ func (s *Server) publishWill(w *will) {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
 	s.inside.Add(1)
-	err := s.door.Accept(ctx, s.packet(&m, w.format), func(_ ingest.Receipt, err error) {
+	err := s.door.Accept(ctx, s.packet(&m), func(_ ingest.Receipt, err error) {
 		s.inside.Add(-1)
 		if err != nil {
 			s.log.Warn("mqtt: a will was not accepted", "client", m.client, "topic", m.topic, "error", err)
