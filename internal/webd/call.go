@@ -53,7 +53,9 @@ func (s *Server) serve(route *route, w http.ResponseWriter, r *http.Request) {
 			s.writeError(w, r, vital.Errorf(vital.NotFound, "this server takes no telemetry over HTTP"))
 			return
 		}
-		s.telemetry.ServeHTTP(w, r)
+		if err := s.telemetry.Receive(w, r); err != nil {
+			s.writeError(w, r, err)
+		}
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, mostBody)

@@ -2,6 +2,7 @@ package webd
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/ingest"
@@ -9,6 +10,12 @@ import (
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/vital"
 )
+
+// Receiver takes what devices send over HTTP. It answers, or returns an error
+// and has not answered.
+type Receiver interface {
+	Receive(w http.ResponseWriter, r *http.Request) error
+}
 
 // Live is what is known this moment, from memory.
 type Live interface {

@@ -29,7 +29,7 @@ type Options struct {
 	Packets  Packets
 	System   func(ctx context.Context) (SystemState, error)
 
-	Telemetry http.Handler // the door for devices; nil: POST /telemetry is not there
+	Telemetry Receiver     // the door for devices; nil: POST /telemetry is not there
 	Metrics   http.Handler // /metrics; nil: not there
 	Assets    fs.FS        // the screens; nil: the API only
 	Log       *slog.Logger
@@ -61,7 +61,7 @@ type Server struct {
 	hosts   []string
 	ready   func(ctx context.Context) error
 
-	telemetry http.Handler
+	telemetry Receiver
 	metrics   http.Handler
 	assets    *assets
 	hub       *hub
