@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math"
+	"slices"
+	"sync"
 
 	"github.com/vigilcare/vigil/vital"
 )
@@ -211,12 +213,15 @@ func encodeChunk(samples []Sample) []byte {
 
 // DecodeChunk returns the samples of a chunk in the order they were appended,
 // bit for bit. A body that does not check is an Internal error: quarantine it.
-func DecodeChunk(body []byte) ([]Sample, error) {
+func DecodeChunk(body []byte) ([]Sample, error) { return appendChunk(nil, body) }
+
+// appendChunk is DecodeChunk into a slice that may have room already.
+func appendChunk(out []Sample, body []byte) ([]Sample, error) {
 	inner, err := checked(body, "chunk")
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	return decodeChunk(inner)
+	return decodeChunk(out, inner)
 }
 
 // checked cuts off the checksum at the end and compares it.
@@ -231,10 +236,13 @@ func checked(body []byte, what string) ([]byte, error) {
 	return inner, nil
 }
 
-func decodeChunk(b []byte) ([]Sample, error) {
+// scratch is room for the columns of a chunk between two uses.
+var scratch = sync.Pool{New: func() any { return new([]int64) }}
+
+func decodeChunk(out []Sample, b []byte) ([]Sample, error) {
 	r := columnReader{b: b}
 	if v := r.byte(); v != chunkVersion {
-		return nil, vital.Errorf(vital.Internal, "chunk has version %d, this program reads %d", v, chunkVersion)
+		return out, vital.Errorf(vital.Internal, "chunk has version %d, this program reads %d", v, chunkVersion)
 	}
 	n := r.count(chunkMost)
 	mask := r.uvarint()
@@ -248,9 +256,15 @@ func decodeChunk(b []byte) ([]Sample, error) {
 	}
 	if r.bad || mask>>ofCount != 0 {
 		r.bad = true
-		return nil, r.check("chunk")
+		return out, r.check("chunk")
 	}
-	cells := make([]int64, ofCount*n)
+	room := scratch.Get().(*[]int64)
+	defer scratch.Put(room)
+	if cap(*room) < ofCount*n {
+		*room = make([]int64, ofCount*n)
+	}
+	cells := (*room)[:ofCount*n]
+	clear(cells)
 	at := func(column int) []int64 { return cells[column*n : (column+1)*n] }
 	for c := range ofCount {
 		if mask&(1<<c) != 0 {
@@ -258,11 +272,13 @@ func decodeChunk(b []byte) ([]Sample, error) {
 		}
 	}
 	if err := r.check("chunk"); err != nil {
-		return nil, err
+		return out, err
 	}
-	samples := make([]Sample, n)
-	for i := range samples {
-		s := &samples[i]
+	begin := len(out)
+	out = slices.Grow(out, n)[:begin+n]
+	for i := range n {
+		s := &out[begin+i]
+		*s = Sample{}
 		s.Effective = vital.Instant(at(ofEffective)[i])
 		s.Offset, s.Uncertainty = int32(at(ofOffset)[i]), int32(at(ofUncertainty)[i])
 		if at(ofNoDevice)[i] == 0 {
@@ -275,10 +291,10 @@ func decodeChunk(b []byte) ([]Sample, error) {
 		s.Quality, s.Sequence = vital.Quality(at(ofQuality)[i]), uint64(at(ofSequence)[i])
 		switch code := at(ofCode)[i]; {
 		case code < 0 || code > int64(len(codes)):
-			return nil, vital.Errorf(vital.Internal, "chunk is damaged: code %d of %d", code, len(codes))
+			return out[:begin], vital.Errorf(vital.Internal, "chunk is damaged: code %d of %d", code, len(codes))
 		case code > 0:
 			s.Value.Code = codes[code-1]
 		}
 	}
-	return samples, nil
+	return out, nil
 }

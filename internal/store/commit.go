@@ -175,9 +175,6 @@ func (t *tx) putEvents(site vital.Site, events []vital.Event, correction int64) 
 	return in.done("events")
 }
 
-const latestColumns = `patient, loose, metric, device, unit, mantissa, exponent, code, device_ms, receive_ms, effective_ms,
-	offset_ms, uncertainty_ms, quality, sequence`
-
 // putLatest keeps the newest: a value that comes late never replaces a newer one.
 func putLatest(t *tx, b *Batch) error {
 	type key struct {
@@ -197,15 +194,12 @@ func putLatest(t *tx, b *Batch) error {
 			newest[k] = i
 		}
 	}
-	in := t.insert("INSERT INTO latest (site, "+latestColumns+")", 16, ` ON CONFLICT (site, patient, loose, metric) DO UPDATE SET
-		device = excluded.device, unit = excluded.unit, mantissa = excluded.mantissa, exponent = excluded.exponent, code = excluded.code,
-		device_ms = excluded.device_ms, receive_ms = excluded.receive_ms, effective_ms = excluded.effective_ms, offset_ms = excluded.offset_ms,
-		uncertainty_ms = excluded.uncertainty_ms, quality = excluded.quality, sequence = excluded.sequence
+	in := t.insert("INSERT INTO latest (site, patient, loose, metric, device, unit, effective_ms, body)", 8, ` ON CONFLICT (site, patient, loose, metric)
+		DO UPDATE SET device = excluded.device, unit = excluded.unit, effective_ms = excluded.effective_ms, body = excluded.body
 		WHERE excluded.effective_ms >= latest.effective_ms`)
 	for _, k := range order {
 		l := b.Latest[newest[k]]
-		in.add(b.Site, l.Patient, k.loose, l.Metric, l.Device, l.Unit, l.Value.Number.Mantissa, l.Value.Number.Exponent, l.Value.Code,
-			l.Sample.Device, l.Receive, l.Effective, l.Offset, l.Uncertainty, l.Quality, l.Sequence)
+		in.add(b.Site, l.Patient, k.loose, l.Metric, l.Device, l.Unit, l.Effective, l.Sample.pack())
 	}
 	return in.done("latest values")
 }

@@ -3,8 +3,8 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/vigilcare/vigil/vital"
@@ -81,40 +81,62 @@ func (d *DB) Samples(ctx context.Context, r Rows, q Query) ([]Track, error) {
 		return nil, fmt.Errorf("samples of patient %q device %q: %w", q.Patient, q.Device, err)
 	}
 	var tracks []Track
-	for _, c := range chunks {
-		if len(tracks) == 0 || tracks[len(tracks)-1].Series.ID != c.series.ID {
-			tracks = append(tracks, Track{Series: c.series})
+	for i, c := range chunks {
+		if i == 0 || chunks[i-1].series.ID != c.series.ID {
+			tracks = append(tracks, Track{Series: c.series, Samples: make([]Sample, 0, countOf(chunks[i:]))})
 		}
 		t := &tracks[len(tracks)-1]
-		samples, err := d.open(ctx, c)
-		if err != nil {
+		begin := len(t.Samples)
+		if t.Samples, err = d.open(ctx, t.Samples, c); err != nil {
+			t.Samples = t.Samples[:begin]
 			t.Damaged++
 			continue
 		}
-		for _, s := range samples {
+		if c.from >= q.From && c.to < q.To {
+			continue
+		}
+		inside := t.Samples[:begin]
+		for _, s := range t.Samples[begin:] {
 			if s.Effective >= q.From && s.Effective < q.To {
-				t.Samples = append(t.Samples, s)
+				inside = append(inside, s)
 			}
 		}
+		t.Samples = inside
 	}
 	for _, t := range tracks {
-		slices.SortStableFunc(t.Samples, func(a, b Sample) int {
-			return cmp.Or(cmp.Compare(a.Effective, b.Effective), cmp.Compare(a.Sequence, b.Sequence))
-		})
+		if !slices.IsSortedFunc(t.Samples, inTime) {
+			slices.SortStableFunc(t.Samples, inTime)
+		}
 	}
 	return slices.DeleteFunc(tracks, func(t Track) bool { return len(t.Samples) == 0 && t.Damaged == 0 }), nil
 }
 
-// open decodes a chunk. One that does not check is put in quarantine.
-func (d *DB) open(ctx context.Context, c storedChunk) ([]Sample, error) {
-	if c.damaged {
-		return nil, vital.Errorf(vital.Internal, "chunk %d is in quarantine", c.id)
+func inTime(a, b Sample) int {
+	return cmp.Or(cmp.Compare(a.Effective, b.Effective), cmp.Compare(a.Sequence, b.Sequence))
+}
+
+// countOf returns how many samples the chunks at the beginning hold that are of
+// one series.
+func countOf(chunks []storedChunk) (n int) {
+	for _, c := range chunks {
+		if c.series.ID != chunks[0].series.ID {
+			break
+		}
+		n += min(c.count, chunkMost)
 	}
-	samples, err := DecodeChunk(c.body)
+	return n
+}
+
+// open decodes a chunk behind out. One that does not check is put in quarantine.
+func (d *DB) open(ctx context.Context, out []Sample, c storedChunk) ([]Sample, error) {
+	if c.damaged {
+		return out, vital.Errorf(vital.Internal, "chunk %d is in quarantine", c.id)
+	}
+	out, err := appendChunk(out, c.body)
 	if err != nil {
 		d.quarantine(ctx, "chunk", c.id, c.series, err)
 	}
-	return samples, err
+	return out, err
 }
 
 // Visible reports whether the caller sees the patient, or the device, of a query.
@@ -134,119 +156,19 @@ func (d *DB) Visible(ctx context.Context, r Rows, q Query) (bool, error) {
 // that the caller sees), by patient and metric. Values of devices that nobody
 // wears have an empty patient and come only when patients is nil.
 func (d *DB) LatestOf(ctx context.Context, r Rows, patients []vital.PatientID) ([]Latest, error) {
-	q := ask("SELECT "+latestColumns+" FROM latest l WHERE l.site = ?", r.Site)
+	q := ask("SELECT l.patient, l.metric, l.device, l.unit, l.body FROM latest l WHERE l.site = ?", r.Site)
 	if patients != nil {
 		in(q.add(" AND l.patient "), patients)
 	}
 	q.seesData(r, "l.patient", "l.device").add(" ORDER BY l.patient, l.loose, l.metric")
+	// Plain strings scan without reflection, and this is read for whole wards.
+	var patient, device string
+	var body sql.RawBytes
 	return collect(ctx, d.read, q, func(scan func(...any) error, l *Latest) error {
-		var alone string
-		var sequence int64
-		n := &l.Value.Number
-		err := scan(&l.Patient, &alone, &l.Metric, &l.Device, &l.Unit, &n.Mantissa, &n.Exponent, &l.Value.Code, &l.Sample.Device, &l.Receive,
-			&l.Effective, &l.Offset, &l.Uncertainty, &l.Quality, &sequence)
-		l.Sequence = uint64(sequence)
-		return err
+		if err := scan(&patient, &l.Metric, &device, &l.Unit, &body); err != nil {
+			return err
+		}
+		l.Patient, l.Device = vital.PatientID(patient), vital.DeviceID(device)
+		return l.Sample.unpack(body)
 	})
-}
-
-// Bucket is what a series did in [From, To). Low and High are NaN when it holds
-// codes only; Last is its newest value.
-type Bucket struct {
-	From, To  vital.Instant
-	Low, High float64
-	Count     int
-	Quality   vital.Quality
-	Last      Sample // zero when the bucket was answered from chunk rows alone
-}
-
-// Curve is a series in buckets; empty buckets are left out.
-type Curve struct {
-	Series  Series
-	Width   vital.Instant // ms
-	Buckets []Bucket
-	Damaged int
-}
-
-// Buckets reads a series for drawing: at most points buckets of even width. A
-// chunk that lies in one bucket answers by its row, without being decoded.
-func (d *DB) Buckets(ctx context.Context, r Rows, q Query, points int) ([]Curve, error) {
-	if err := q.check("buckets"); err != nil {
-		return nil, err
-	}
-	if points < 1 || q.To <= q.From {
-		return nil, vital.Errorf(vital.Invalid, "buckets: want at least one point and an end after the beginning")
-	}
-	width := (q.To - q.From + vital.Instant(points) - 1) / vital.Instant(points)
-	chunks, err := d.chunks(ctx, r, q)
-	if err != nil {
-		return nil, fmt.Errorf("buckets of patient %q device %q: %w", q.Patient, q.Device, err)
-	}
-	var curves []Curve
-	var at map[vital.Instant]*Bucket
-	finish := func() {
-		if len(curves) == 0 {
-			return
-		}
-		c := &curves[len(curves)-1]
-		for _, b := range at {
-			c.Buckets = append(c.Buckets, *b)
-		}
-		slices.SortFunc(c.Buckets, func(a, b Bucket) int { return cmp.Compare(a.From, b.From) })
-	}
-	for _, c := range chunks {
-		if len(curves) == 0 || curves[len(curves)-1].Series.ID != c.series.ID {
-			finish()
-			curves, at = append(curves, Curve{Series: c.series, Width: width}), map[vital.Instant]*Bucket{}
-		}
-		bucket := func(t vital.Instant) *Bucket {
-			k := (t - q.From) / width
-			b := at[k]
-			if b == nil {
-				b = &Bucket{From: q.From + k*width, To: min(q.From+(k+1)*width, q.To), Low: math.NaN(), High: math.NaN()}
-				at[k] = b
-			}
-			return b
-		}
-		if c.from >= q.From && c.to < q.To && (c.from-q.From)/width == (c.to-q.From)/width && !c.damaged {
-			b := bucket(c.from)
-			b.Count += c.count
-			b.Quality |= c.quality
-			if c.low != nil && c.high != nil {
-				b.widen(*c.low)
-				b.widen(*c.high)
-			}
-			continue
-		}
-		samples, err := d.open(ctx, c)
-		if err != nil {
-			curves[len(curves)-1].Damaged++
-			continue
-		}
-		for _, s := range samples {
-			if s.Effective < q.From || s.Effective >= q.To {
-				continue
-			}
-			b := bucket(s.Effective)
-			b.Count++
-			b.Quality |= s.Quality
-			if !s.Value.IsCode() {
-				b.widen(s.Value.Number.Float())
-			}
-			if b.Last.Effective <= s.Effective {
-				b.Last = s
-			}
-		}
-	}
-	finish()
-	return slices.DeleteFunc(curves, func(c Curve) bool { return len(c.Buckets) == 0 && c.Damaged == 0 }), nil
-}
-
-func (b *Bucket) widen(v float64) {
-	if !(b.Low <= v) {
-		b.Low = v
-	}
-	if !(b.High >= v) {
-		b.High = v
-	}
 }

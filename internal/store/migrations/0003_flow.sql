@@ -57,11 +57,10 @@ CREATE INDEX event_patient ON event (site, patient, effective_ms);
 CREATE INDEX event_device ON event (site, device, effective_ms);
 
 -- loose is the device of a value that belongs to nobody, and empty otherwise.
+-- body is the sample: a ward of values is read at once, and columns cost time.
 CREATE TABLE latest (
   site TEXT NOT NULL, patient TEXT NOT NULL, loose TEXT NOT NULL, metric TEXT NOT NULL, device TEXT NOT NULL,
-  unit TEXT NOT NULL, mantissa BIGINT NOT NULL, exponent BIGINT NOT NULL, code TEXT NOT NULL,
-  device_ms BIGINT NOT NULL, receive_ms BIGINT NOT NULL, effective_ms BIGINT NOT NULL, offset_ms BIGINT NOT NULL,
-  uncertainty_ms BIGINT NOT NULL, quality BIGINT NOT NULL, sequence BIGINT NOT NULL,
+  unit TEXT NOT NULL, effective_ms BIGINT NOT NULL, body {bytes} NOT NULL,
   PRIMARY KEY (site, patient, loose, metric)) {keyed};
 
 CREATE TABLE gap (
