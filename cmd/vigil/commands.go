@@ -8,5 +8,7 @@ var commands = []command{
 	{"serve", "run the server", runServe},
 	{"demo", "run a ward with simulated patients, nothing to set up", runDemo},
 	{"config", "print the configuration that would be used", runConfig},
+	{"doctor", "look at what a server needs on this machine", runDoctor},
+	{"migrate", "bring the store to this version's schema, or say what that would do", runMigrate},
 	{"version", "print the version and what it was built from", runVersion},
 }

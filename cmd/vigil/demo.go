@@ -50,17 +50,14 @@ func runDemo(ctx context.Context, w world, args []string) error {
 	began := time.Now()
 	return serve(ctx, c, log, serving{
 		demo: true,
-		ready: func(_ context.Context, n *node, at addresses) error {
-			fmt.Fprintf(w.out, "Vigil's demonstration: a ward with %d made-up patients, ready after %.1f s.\n\n  open    %s\n  devices %s\n  data    %s (kept: the next start shows the history)\n\nCtrl-C stops it.\n",
-				*beds, time.Since(began).Seconds(), at.HTTP, at.MQTT, c.Data)
-			return nil
-		},
-		parts: func(ctx context.Context, n *node, at addresses) ([]part, error) {
+		run: func(ctx context.Context, n *node, at addresses) error {
 			monitors, err := n.furnish(ctx, *beds)
 			if err != nil {
-				return nil, vital.Errorf(vital.KindOf(err), "furnish the demonstration ward: %w", err)
+				return vital.Errorf(vital.KindOf(err), "furnish the demonstration ward: %w", err)
 			}
-			return []part{{"monitors", func(ctx context.Context) error { return runMonitors(ctx, at.MQTT, monitors, *seed) }}}, nil
+			fmt.Fprintf(w.out, "Vigil's demonstration: a ward with %d made-up patients, ready after %.1f s.\n\n  open    %s\n  devices %s\n  data    %s (kept: the next start shows the history)\n\nCtrl-C stops it.\n",
+				*beds, time.Since(began).Seconds(), at.HTTP, at.MQTT, c.Data)
+			return runMonitors(ctx, at.MQTT, monitors, *seed)
 		},
 	})
 }
@@ -108,7 +105,11 @@ func (n *node) furnish(ctx context.Context, beds int) ([]monitor, error) {
 		if err != nil {
 			return nil, err
 		}
-		age, _ := p.Age(time.Now())
+		born, err := time.Parse(time.DateOnly, p.Birth)
+		if err != nil {
+			return nil, err
+		}
+		age := int(time.Since(born).Hours() / 24 / 365.25)
 		monitors = append(monitors, monitor{ID: id, Username: username, Password: password, Age: age})
 	}
 	return monitors, n.flow.Changed(ctx)
@@ -135,7 +136,7 @@ func (n *node) furnishBed(ctx context.Context, i int, bed vital.BedID, id vital.
 	if _, err := n.store.Admit(ctx, n.demoEntry("patient.admit"), p.Patient, bed, now); err != nil {
 		return err
 	}
-	if _, err := n.store.PutDevice(ctx, n.demoEntry("device.put"), store.Device{
+	if err := n.store.PutDevice(ctx, n.demoEntry("device.put"), store.Device{
 		ID: id, Label: "Monitor " + fmt.Sprint(i+1), Kind: "monitor", Class: string(auth.Device), Model: "Vigil simulated monitor",
 		Regulatory: "unknown", State: "active", Demo: true,
 	}); err != nil {
@@ -147,7 +148,7 @@ func (n *node) furnishBed(ctx context.Context, i int, bed vital.BedID, id vital.
 
 // credential gives a device a new secret and forgets the old ones.
 func (n *node) credential(ctx context.Context, id vital.DeviceID) (username, password string, err error) {
-	old, err := n.store.Credentials(ctx, n.site, string(id))
+	old, err := n.store.CredentialsOf(ctx, n.site, string(id))
 	if err != nil {
 		return "", "", err
 	}
@@ -161,8 +162,7 @@ func (n *node) credential(ctx context.Context, id vital.DeviceID) (username, pas
 		ID: vital.CredentialID(auth.NewID("c")), Class: string(auth.Device), Subject: string(id), Username: string(id),
 		Hash: auth.HashSecret(password), Created: vitalNow(),
 	}
-	_, err = n.store.PutCredential(ctx, n.demoEntry("credential.put"), c)
-	return c.Username, password, err
+	return c.Username, password, n.store.PutCredential(ctx, n.demoEntry("credential.put"), c)
 }
 
 func (n *node) demoEntry(action string) audit.Entry {

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -26,6 +26,8 @@ type node struct {
 	log     *slog.Logger
 	store   *store.DB
 	journal *journal.JetStream
+	frames  journal.Log // journal, with a clock beside it
+	syncs   ingest.Latency
 	ring    *journal.Ring
 	writers []*journal.Writer
 	door    *ingest.Door
@@ -68,6 +70,7 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the journal: %w", err)
 	}
+	n.frames = timedLog{n.journal, &n.syncs}
 	quarantine, err := journal.OpenQuarantine(filepath.Join(c.Data, "quarantine"))
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the quarantine: %w", err)
@@ -79,7 +82,7 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	registry := &ingest.Registry{}
 	for i := range c.Partitions {
 		w, err := journal.OpenWriter(ctx, journal.WriterOptions{
-			Log: n.journal, Keys: n.ring, Site: n.site, Stream: journal.Raw, Partition: uint16(i), Epoch: 1,
+			Log: n.frames, Keys: n.ring, Site: n.site, Stream: journal.Raw, Partition: uint16(i), Epoch: 1,
 		})
 		if err != nil {
 			return n, vital.Errorf(vital.KindOf(err), "open the writer of raw %d: %w", i, err)
@@ -88,7 +91,7 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	}
 	n.door = ingest.NewDoor(n.writers, n.ring, registry, blobs)
 	n.flow, err = flow.New(ctx, flow.Options{
-		Site: n.site, Store: n.store, Log: n.journal, Keys: n.ring, Registry: registry, Blobs: blobs, Door: n.door,
+		Site: n.site, Store: n.store, Log: n.frames, Keys: n.ring, Registry: registry, Blobs: blobs, Door: n.door,
 		Raw: c.Partitions, Readings: c.Partitions, Now: time.Now, Logger: log, Quarantine: quarantine,
 		Packet: n.report,
 	})
@@ -190,7 +193,7 @@ func (n *node) guard(ctx context.Context) error {
 	}
 }
 
-func newLog(level string, w *os.File) (*slog.Logger, error) {
+func newLog(level string, w io.Writer) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, vital.Errorf(vital.Invalid, "log-level %q: want debug, info, warn or error", level)

@@ -40,7 +40,7 @@ func runServe(ctx context.Context, w world, args []string) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, c, log, serving{ready: func(_ context.Context, _ *node, at addresses) error {
+	return serve(ctx, c, log, serving{run: func(_ context.Context, _ *node, at addresses) error {
 		if *asJSON {
 			return json.NewEncoder(w.out).Encode(at)
 		}
@@ -60,9 +60,8 @@ func runServe(ctx context.Context, w world, args []string) error {
 
 // serving is what a command adds to a running server.
 type serving struct {
-	demo  bool                                                    // visitors are signed in
-	ready func(context.Context, *node, addresses) error           // called once everything listens
-	parts func(context.Context, *node, addresses) ([]part, error) // run beside the server, stopped first
+	demo bool                                          // visitors are signed in
+	run  func(context.Context, *node, addresses) error // called once everything listens; nil: nothing more
 }
 
 // serve opens a node and its doors and runs them until ctx ends.
@@ -107,22 +106,13 @@ func serve(ctx context.Context, c config, log *slog.Logger, s serving) (err erro
 		}
 		parts = append(parts, part{"screens", site.Run}, part{"http", func(ctx context.Context) error { return serveHTTP(ctx, l, site.HTTP()) }})
 	}
-	parts = append(parts, part{"ready", func(ctx context.Context) error {
-		if s.ready != nil {
-			if err := s.ready(ctx, n, at); err != nil {
-				return err
-			}
+	parts = append(parts, part{"after the start", func(ctx context.Context) error {
+		if err := s.run(ctx, n, at); err != nil {
+			return err
 		}
 		<-ctx.Done()
 		return nil
 	}})
-	if s.parts != nil {
-		more, err := s.parts(ctx, n, at)
-		if err != nil {
-			return err
-		}
-		parts = append(parts, more...)
-	}
 	return runParts(ctx, parts)
 }
 
@@ -147,6 +137,6 @@ func serveHTTP(ctx context.Context, l net.Listener, s *http.Server) error {
 func (n *node) screens(demo bool, at addresses) (*webd.Server, error) {
 	return webd.New(webd.Options{
 		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system,
-		Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Secure: strings.HasPrefix(at.HTTP, "https"),
+		Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Secure: strings.HasPrefix(at.HTTP, "https"),
 	})
 }

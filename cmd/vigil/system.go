@@ -75,6 +75,9 @@ func (n *node) system(ctx context.Context) (webd.SystemState, error) {
 	if err := syscall.Statfs(n.config.Data, &disk); err == nil {
 		s.Disk.Free, s.Disk.Total = disk.Bavail*uint64(disk.Bsize), disk.Blocks*uint64(disk.Bsize)
 	}
+	acks, syncs := n.door.Waits.Quantiles(0.5, 0.99), n.syncs.Quantiles(0.99)
+	s.Ack = webd.AckTimes{P50: acks[0].Seconds() * 1000, P99: acks[1].Seconds() * 1000}
+	s.Fsync = webd.SyncTimes{P99: syncs[0].Seconds() * 1000}
 	s.Disk.Data = n.gauge.folder(n.config.Data)
 	return s, nil
 }

@@ -41,7 +41,7 @@ type Options struct {
 	Log        journal.Log
 	Keys       *journal.Ring
 	Registry   *ingest.Registry
-	Blobs      ingest.Blobs
+	Blobs      *journal.Blobs
 	Door       *ingest.Door // for what people enter by hand
 	Raw        int          // partitions of the raw stream
 	Readings   int          // partitions of the readings stream

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"sync/atomic"
+	"time"
 
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/vital"
@@ -15,25 +16,19 @@ type Subjects interface {
 	For(ctx context.Context, subject string) (journal.KeyID, error)
 }
 
-// Blobs keeps bodies that are too large for a frame; what it returns is the name
-// under which Get finds it again, durable before it returns.
-type Blobs interface {
-	Put(ctx context.Context, key journal.KeyID, body []byte) (string, error)
-	Get(ctx context.Context, key journal.KeyID, name string) ([]byte, error)
-}
-
 // Door makes packets durable. It is what every front calls.
 type Door struct {
 	writers  []*journal.Writer
 	subjects Subjects
 	registry *Registry
-	blobs    Blobs
+	blobs    *journal.Blobs
 	accepted atomic.Uint64
+	Waits    Latency // from Accept to the acknowledgement
 	bytes    atomic.Uint64
 }
 
 // NewDoor returns a door that appends to one writer per raw partition.
-func NewDoor(writers []*journal.Writer, subjects Subjects, registry *Registry, blobs Blobs) *Door {
+func NewDoor(writers []*journal.Writer, subjects Subjects, registry *Registry, blobs *journal.Blobs) *Door {
 	return &Door{writers: writers, subjects: subjects, registry: registry, blobs: blobs}
 }
 
@@ -56,19 +51,20 @@ func (d *Door) Accept(ctx context.Context, p Packet, done func(Receipt, error)) 
 	if err != nil {
 		return vital.Errorf(vital.Unavailable, "find the key for a packet of %s: %w", p.Device, err)
 	}
-	size := uint64(len(p.Body))
+	size, began := uint64(len(p.Body)), time.Now()
 	if len(p.Body) > blobFrom {
-		name, err := d.blobs.Put(ctx, key, p.Body)
+		name, err := d.blobs.Put(key, p.Body)
 		if err != nil {
 			return vital.Errorf(vital.Unavailable, "keep a packet of %d bytes of %s: %w", len(p.Body), p.Device, err)
 		}
-		p.Blob, p.Body = name, nil
+		p.Blob, p.Body = name.String(), nil
 	}
 	w := d.writers[PartitionOf(string(p.Credential), len(d.writers))]
 	return w.Append(ctx, journal.Record{Kind: journal.KindPacket, Key: key, Body: p.encode()}, func(at vital.Position, err error) {
 		if err == nil {
 			d.accepted.Add(1)
 			d.bytes.Add(size)
+			d.Waits.Add(time.Since(began))
 		}
 		done(Receipt{At: at}, err)
 	})

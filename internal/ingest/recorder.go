@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strconv"
 
 	"github.com/vigilcare/vigil/internal/journal"
@@ -25,7 +24,7 @@ type Past interface {
 type Recorder struct {
 	registry *Registry
 	past     Past
-	blobs    Blobs
+	blobs    *journal.Blobs
 	devices  map[vital.DeviceID]*deviceState
 }
 
@@ -36,7 +35,7 @@ type deviceState struct {
 }
 
 // NewRecorder returns a recorder with no memory.
-func NewRecorder(registry *Registry, past Past, blobs Blobs) *Recorder {
+func NewRecorder(registry *Registry, past Past, blobs *journal.Blobs) *Recorder {
 	return &Recorder{registry: registry, past: past, blobs: blobs, devices: map[vital.DeviceID]*deviceState{}}
 }
 
@@ -77,11 +76,10 @@ func (r *Recorder) Record(ctx context.Context, at vital.Position, rec journal.Re
 		return nil, info, nil
 	}
 	if p.Blob != "" {
-		p.Body, err = r.blobs.Get(ctx, rec.Key, p.Blob)
-		if err != nil {
-			if errors.Is(err, context.Canceled) {
-				return nil, info, err
-			}
+		if p.Body, err = r.large(p.Blob); vital.KindOf(err) == vital.Gone && err != nil {
+			info.Result = Shredded
+			return nil, info, nil
+		} else if err != nil {
 			info.Reason = "its body could not be read back: " + err.Error()
 			return nil, info, nil
 		}
@@ -122,6 +120,15 @@ func (r *Recorder) Record(ctx context.Context, at vital.Position, rec journal.Re
 		info.Result = Decoded
 	}
 	return w.batches, info, nil
+}
+
+// large reads a body that lies beside the journal.
+func (r *Recorder) large(name string) ([]byte, error) {
+	n, err := journal.ParseBlobName(name)
+	if err != nil {
+		return nil, err
+	}
+	return r.blobs.Get(n)
 }
 
 func describe(at vital.Position, p Packet) PacketInfo {
