@@ -41,6 +41,8 @@ const (
 // relativeBelow is 2^28: a smaller time counts from now (RFC 8428, section 4.5.3).
 const relativeBelow = 1 << 28
 
+const year10000 = 253_402_300_800_000 // ms since 1970; later times cannot be written down
+
 type base struct {
 	name, unit string
 	value      *vital.Decimal
@@ -250,8 +252,8 @@ func (b *base) timeOf(fields map[string]json.RawMessage, received vital.Instant)
 	if t.Compare(vital.Whole(relativeBelow)) < 0 {
 		ms += int64(received)
 	}
-	if ms <= 0 {
-		return 0, "before 1970"
+	if ms <= 0 || ms >= year10000 {
+		return 0, "not between 1970 and 9999"
 	}
 	return vital.Instant(ms), ""
 }

@@ -35,6 +35,7 @@ const (
 	MaxSamples = 50_000
 	maxName    = 64
 	maxHertz   = 100_000
+	year10000  = 253_402_300_800_000_000 // microseconds since 1970; later times cannot be written down
 )
 
 // Seconds returns how long the block lasts.
@@ -48,8 +49,8 @@ func (b Block) check() error {
 		return vital.Errorf(vital.Invalid, "byte 20: millihz is %d: want 1 to %d", b.MilliHz, maxHertz*1000)
 	case b.Gain.Mantissa == 0:
 		return vital.Errorf(vital.Invalid, "byte 24: gain is zero")
-	case b.Start < 0:
-		return vital.Errorf(vital.Invalid, "byte 12: start is before 1970")
+	case b.Start < 0 || b.Start >= year10000:
+		return vital.Errorf(vital.Invalid, "byte 12: start is not between 1970 and 9999")
 	case b.Metric == "" || len(b.Metric) > maxName:
 		return vital.Errorf(vital.Invalid, "byte 41: metric has %d bytes: want 1 to %d", len(b.Metric), maxName)
 	case b.Unit == "" || len(b.Unit) > maxName:

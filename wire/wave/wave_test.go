@@ -37,7 +37,7 @@ func TestLayout(t *testing.T) {
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := wave.Block{
-			Sequence: rapid.Uint64().Draw(t, "seq"), Start: rapid.Int64Range(0, 1<<60).Draw(t, "start"),
+			Sequence: rapid.Uint64().Draw(t, "seq"), Start: rapid.Int64Range(0, 253_402_300_799_999_999).Draw(t, "start"),
 			Gain: vital.Decimal{Mantissa: rapid.Int64Range(1, 1<<62).Draw(t, "gain"), Exponent: rapid.Int8().Draw(t, "exp")},
 			Zero: rapid.Int32().Draw(t, "zero"), Quality: vital.Quality(rapid.Uint32().Draw(t, "quality")),
 			Metric: rapid.StringMatching(`[a-z-]{1,64}`).Draw(t, "metric"), Unit: rapid.StringMatching(`[a-zA-Z/]{1,64}`).Draw(t, "unit"),
@@ -87,6 +87,7 @@ func TestRefuses(t *testing.T) {
 		"no samples":       func(b *wave.Block) { b.Samples = nil },
 		"too many samples": func(b *wave.Block) { b.Samples = make([]int16, wave.MaxSamples+1) },
 		"before 1970":      func(b *wave.Block) { b.Start = -1 },
+		"after 9999":       func(b *wave.Block) { b.Start = 253_402_300_800_000_000 },
 	} {
 		b := block()
 		change(&b)
