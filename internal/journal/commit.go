@@ -196,7 +196,7 @@ func readOne(ctx context.Context, l Log, s Stream, partition uint16, seq uint64)
 	var found []byte
 	err := l.Follow(ctx, s, partition, seq, func(at uint64, frame []byte) error {
 		if at == seq {
-			found = frame
+			found = bytes.Clone(frame)
 		}
 		return errStop
 	})

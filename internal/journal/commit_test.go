@@ -191,7 +191,7 @@ func TestALogThatNeverAnswersIsGivenUp(t *testing.T) {
 
 func TestASecondWriterThrowsOutTheFirst(t *testing.T) {
 	ctx := context.Background()
-	for name, l := range map[string]journal.Log{"memory": journal.NewMemory(), "jetstream": openJetStream(t, t.TempDir())} {
+	for name, l := range logs(t) {
 		k := openRing(t, &journal.MemoryKeys{})
 		first := openWriter(t, l, k)
 		record := []journal.Record{{Kind: journal.KindTick}}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,9 +169,7 @@ func (j *JetStream) open(ctx context.Context) error {
 
 // Lines returns every line that the log holds, in order.
 func (j *JetStream) Lines() []Line {
-	return slices.SortedFunc(maps.Keys(j.streams), func(a, b Line) int {
-		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Partition, b.Partition))
-	})
+	return slices.SortedFunc(maps.Keys(j.streams), compareLines)
 }
 
 func wrongCount(s Stream, made string, asked int) error {

@@ -33,13 +33,19 @@ const (
 type Log interface {
 	// Append adds one frame after the frame with sequence last; vital.Conflict
 	// means that somebody else appended: the caller has lost the partition.
+	// vital.Unavailable means that nobody knows whether the frame was stored: look
+	// before trying again. After any other error it was not, and never try again:
+	// the disk may have failed.
 	Append(ctx context.Context, s Stream, partition uint16, last uint64, frame []byte) (uint64, error)
 	// Follow calls yield for each frame from sequence from on, waiting for new
-	// ones, until ctx ends or yield returns an error, which it returns.
+	// ones, until ctx ends or yield returns an error, which it returns. A frame
+	// that should be there and is lost is yielded as nil. The bytes are valid
+	// until yield returns.
 	Follow(ctx context.Context, s Stream, partition uint16, from uint64, yield func(seq uint64, frame []byte) error) error
 	// Bounds returns the first and last sequence held (last 0: empty).
 	Bounds(ctx context.Context, s Stream, partition uint16) (first, last uint64, err error)
-	// Expire removes frames before sequence keep. Only the retention job calls it.
+	// Expire removes frames before sequence keep, never the last one, which the
+	// next frame names. Only the retention job calls it.
 	Expire(ctx context.Context, s Stream, partition uint16, keep uint64) error
 }
 

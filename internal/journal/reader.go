@@ -61,7 +61,8 @@ func OpenReader(o ReaderOptions) (*Reader, error) {
 // Follow yields every frame from sequence from on, opened and checked, then
 // waits for new ones until ctx ends or yield returns an error, which it returns.
 // From 0 means from the first frame that is held; a higher from that has already
-// been expired is a break. A frame that fails a check is not yielded: it is
+// been expired is a break. When the log ends before the frame that was due next,
+// it has lost its end and would give sequences twice: that ends the reading. A frame that fails a check is not yielded: it is
 // copied to quarantine and reported, and reading goes on with the next.
 //
 // A key that the key table does not know ends the reading: then the table is not
@@ -70,6 +71,10 @@ func (r *Reader) Follow(ctx context.Context, from uint64, yield func(Frame) erro
 	first, last, err := r.Log.Bounds(ctx, r.Stream, r.Partition)
 	if err != nil {
 		return fmt.Errorf("follow %s/%d: %w", r.Stream, r.Partition, err)
+	}
+	if from > last+1 {
+		return vital.Errorf(vital.Precondition, "follow %s/%d from frame %d: the log ends with frame %d; frames that were read before are gone",
+			r.Stream, r.Partition, from, last)
 	}
 	c := chain{site: r.Site, stream: r.Stream, partition: r.Partition, next: from}
 	start := from

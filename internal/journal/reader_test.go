@@ -181,7 +181,7 @@ func TestTheChainHoldsAcrossARestartOfTheReader(t *testing.T) {
 
 func TestFramesExpiredUnreadAreABreak(t *testing.T) {
 	ctx := context.Background()
-	for name, l := range map[string]journal.Log{"memory": journal.NewMemory(), "jetstream": openJetStream(t, t.TempDir())} {
+	for name, l := range logs(t) {
 		k := openRing(t, &journal.MemoryKeys{})
 		w := openWriter(t, l, k)
 		for range 6 {
@@ -214,6 +214,22 @@ func TestFramesExpiredUnreadAreABreak(t *testing.T) {
 		}
 		closeWriter(t, w)
 	}
+}
+
+func TestALogThatLostItsEndIsNotFollowed(t *testing.T) {
+	k := openRing(t, &journal.MemoryKeys{})
+	l, _ := written(t, k, 5)
+	r, err := journal.OpenReader(journal.ReaderOptions{Log: l, Keys: k, Site: vital.DefaultSite, Stream: journal.Raw, Broken: func(journal.Break) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	err = r.Follow(ctx, 6, func(journal.Frame) error { return nil })
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("from the frame due next: %v", err)
+	}
+	kindIs(t, r.Follow(context.Background(), 7, func(journal.Frame) error { return nil }), vital.Precondition)
 }
 
 func TestAnotherKeyTableEndsTheReading(t *testing.T) {

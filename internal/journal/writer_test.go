@@ -109,7 +109,7 @@ func readAll(t testing.TB, l journal.Log, k journal.Keys, change ...func(*journa
 }
 
 func TestWhatIsAcknowledgedReadsBackInOrder(t *testing.T) {
-	for name, l := range map[string]journal.Log{"memory": journal.NewMemory(), "jetstream": openJetStream(t, t.TempDir())} {
+	for name, l := range logs(t) {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
 			k := openRing(t, &journal.MemoryKeys{})
