@@ -22,6 +22,7 @@ func must(t testing.TB, err error) {
 }
 
 func TestRetained(t *testing.T) {
+	t.Parallel()
 	memory := new(mqttd.Memory)
 	d := newDoor(t)
 	h := open(t, mqttd.Options{Gate: newGate(), Door: d, Sessions: memory})
@@ -68,6 +69,7 @@ func TestRetained(t *testing.T) {
 }
 
 func TestWills(t *testing.T) {
+	t.Parallel()
 	type want struct {
 		name    string
 		will    mqtt.Will
