@@ -10,5 +10,6 @@ var commands = []command{
 	{"config", "print the configuration that would be used", runConfig},
 	{"doctor", "look at what a server needs on this machine", runDoctor},
 	{"migrate", "bring the store to this version's schema, or say what that would do", runMigrate},
+	{"sim", "simulate patients whose devices send to any server", runSim},
 	{"version", "print the version and what it was built from", runVersion},
 }

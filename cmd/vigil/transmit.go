@@ -30,6 +30,7 @@ type transmitter struct {
 	sent    map[*outgoing]struct{}
 	changed chan struct{} // closed and replaced whenever the above changes
 	closed  bool          // nothing will be added
+	held    bool          // the network is away: connect to nobody
 }
 
 type outgoing struct {
@@ -98,12 +99,40 @@ func (t *transmitter) finish() {
 	t.mu.Unlock()
 }
 
+// hold takes the network away, or gives it back: what is offered meanwhile waits.
+func (t *transmitter) hold(away bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.held != away {
+		t.held = away
+		t.wake()
+	}
+}
+
+// reachable waits until the network is not held away.
+func (t *transmitter) reachable(ctx context.Context) {
+	for {
+		t.mu.Lock()
+		held, changed := t.held, t.changed
+		t.mu.Unlock()
+		if !held {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
 // run keeps the device connected and sends until ctx ends, or until finish was
 // called and everything is acknowledged. It returns an error only when the
 // server refuses this device: trying again would not help.
 func (t *transmitter) run(ctx context.Context) error {
 	pause := 100 * time.Millisecond
 	for ctx.Err() == nil && !t.done() {
+		t.reachable(ctx)
 		c, err := dialBroker(ctx, t.broker)
 		if err != nil {
 			if k := vital.KindOf(err); k == vital.Unauthenticated || k == vital.Denied || k == vital.Invalid {
@@ -146,6 +175,10 @@ func (t *transmitter) converse(ctx context.Context, c *connection) {
 			next = t.waiting[0]
 			t.waiting = t.waiting[1:]
 			t.sent[next] = struct{}{}
+		}
+		if t.held {
+			t.mu.Unlock()
+			return
 		}
 		over := t.closed && next == nil && len(t.waiting) == 0 && len(t.sent) == 0
 		t.mu.Unlock()
