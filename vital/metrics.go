@@ -11,8 +11,10 @@ const (
 )
 
 // Metrics is every metric that Vigil knows by name, read top to bottom. Molar
-// masses are sums of IUPAC 2021 standard atomic weights; haemoglobin's is that of
-// its monomer, as IFCC reports it. Urea has none on purpose: mg/dL is used for
+// masses are sums of IUPAC 2021 standard atomic weights, with two exceptions that
+// follow use: glucose is 180.182, because meters and sensors print 18.0182 mg/dL
+// per mmol/L (the sum is 180.156, 0.014 % less), and haemoglobin is its monomer,
+// as IFCC reports it. Urea has none on purpose: mg/dL is used for
 // urea and for its nitrogen alike, and they differ twofold. Heart and pulse rate
 // keep apart what an ECG and an oximeter count.
 var Metrics = []Metric{
@@ -111,9 +113,9 @@ var Metrics = []Metric{
 	{Name: "airway-flow-wave", Label: "Airway flow wave", MDC: 151764, RefID: "MDC_FLOW_AWAY", Unit: "L/min", Low: Whole(-500), High: Whole(500), Shape: Wave, Group: "respiration", Display: []string{"L/s"}, Source: wide},
 	{Name: "airway-pressure-wave", Label: "Airway pressure wave", MDC: 151792, RefID: "MDC_PRESS_AWAY", Unit: "cm[H2O]", Low: Whole(-100), High: Whole(200), Shape: Wave, Group: "respiration", Display: []string{"mbar"}, Source: wide},
 	// glucose and insulin
-	{Name: "glucose", Label: "Blood glucose", LOINC: "2339-0", MDC: 160020, RefID: "MDC_CONC_GLU_GEN", Unit: "mg/dL", Low: Whole(0), High: Whole(1500), Group: "glucose", Display: []string{"mmol/L"}, Molar: Decimal{180156, -3}, Source: wide},
-	{Name: "glucose-sensor", Label: "Sensor glucose", LOINC: "99504-3", MDC: 160212, RefID: "MDC_CONC_GLU_ISF", Unit: "mg/dL", Low: Whole(0), High: Whole(1000), Group: "glucose", Display: []string{"mmol/L"}, Molar: Decimal{180156, -3}, Source: wide},
-	{Name: "glucose-trend", Label: "Sensor glucose trend", Unit: "mg/dL/min", Low: Whole(-30), High: Whole(30), Group: "glucose", Display: []string{"mmol/L/min"}, Molar: Decimal{180156, -3}, Source: wide},
+	{Name: "glucose", Label: "Blood glucose", LOINC: "2339-0", MDC: 160020, RefID: "MDC_CONC_GLU_GEN", Unit: "mg/dL", Low: Whole(0), High: Whole(1500), Group: "glucose", Display: []string{"mmol/L"}, Molar: Decimal{180182, -3}, Source: wide},
+	{Name: "glucose-sensor", Label: "Sensor glucose", LOINC: "99504-3", MDC: 160212, RefID: "MDC_CONC_GLU_ISF", Unit: "mg/dL", Low: Whole(0), High: Whole(1000), Group: "glucose", Display: []string{"mmol/L"}, Molar: Decimal{180182, -3}, Source: wide},
+	{Name: "glucose-trend", Label: "Sensor glucose trend", Unit: "mg/dL/min", Low: Whole(-30), High: Whole(30), Group: "glucose", Display: []string{"mmol/L/min"}, Molar: Decimal{180182, -3}, Source: wide},
 	{Name: "time-in-range", Label: "Sensor glucose in range", LOINC: "97510-2", Unit: "%", Low: Whole(0), High: Whole(100), Group: "glucose", Source: wide},
 	{Name: "glucose-management-indicator", Label: "Glucose management indicator", LOINC: "97506-0", Unit: "%", Low: Whole(0), High: Whole(30), Group: "glucose", Source: wide},
 	{Name: "hba1c", Label: "Haemoglobin A1c", LOINC: "4548-4", MDC: 160220, RefID: "MDC_CONC_HBA1C", Unit: "%", Low: Whole(2), High: Whole(25), Group: "glucose", Source: wide},

@@ -117,101 +117,180 @@ func raise(r, factor *big.Rat, power int8) {
 }
 
 func convert(v Decimal, f, t *unit, bridge *big.Rat, from, to string) (Decimal, error) {
-	base, ok := f.toBase(rational(v))
-	if !ok {
-		return Decimal{}, Errorf(Invalid, "%s %s has no value in %s", v, from, to)
-	}
-	x, ok := t.fromBase(base.Mul(base, bridge))
-	if !ok {
-		return Decimal{}, Errorf(Invalid, "%s %s has no value in %s", v, from, to)
-	}
-	exact, rounded := exactDigits, roundedDigits
+	d, ok := Decimal{}, false
 	if isLevel(f) || isLevel(t) {
-		exact, rounded = levelDigits, levelDigits
+		d, ok = convertLevel(v, f, t, bridge)
+	} else {
+		d, ok = lineOf(f, t, bridge, from, to).apply(v)
 	}
-	d, ok := decimalOf(x, exact, rounded)
 	if !ok {
-		return Decimal{}, Errorf(Invalid, "%s %s is too large or too small a number of %s", v, from, to)
+		return Decimal{}, Errorf(Invalid, "%s %s has no value in %s that can be kept", v, from, to)
 	}
 	return d, nil
 }
 
+func convertLevel(v Decimal, f, t *unit, bridge *big.Rat) (Decimal, bool) {
+	base, ok := f.toBase(rational(v))
+	if !ok {
+		return Decimal{}, false
+	}
+	x, ok := t.fromBase(base.Mul(base, bridge))
+	if !ok {
+		return Decimal{}, false
+	}
+	return decimalOf(x.Num(), x.Denom(), levelDigits, levelDigits)
+}
+
 func isLevel(u *unit) bool { return u.special != nil && !u.special.affine() }
+
+// line is an exact conversion between proportional or affine units: the result
+// of v is (v*slope + shift) / divisor, all whole numbers.
+type line struct{ slope, shift, divisor *big.Int }
+
+type linePair struct{ from, to, bridge string }
+
+// lines remembers the lines of pairs that were asked for, up to a bound.
+var (
+	lines     sync.Map // linePair -> line
+	lineCount atomic.Int32
+)
+
+func lineOf(f, t *unit, bridge *big.Rat, from, to string) line {
+	pair := linePair{from, to, ""}
+	if bridge.Cmp(ratio(1, 1)) != 0 {
+		pair.bridge = bridge.String()
+	}
+	if l, ok := lines.Load(pair); ok {
+		return l.(line)
+	}
+	// A line goes through its values at 0 and 1.
+	at := func(v int64) *big.Rat {
+		base, _ := f.toBase(ratio(v, 1))
+		x, _ := t.fromBase(base.Mul(base, bridge))
+		return x
+	}
+	shift := at(0)
+	slope := at(1)
+	slope.Sub(slope, shift)
+	l := line{
+		slope:   new(big.Int).Mul(slope.Num(), shift.Denom()),
+		shift:   new(big.Int).Mul(shift.Num(), slope.Denom()),
+		divisor: new(big.Int).Mul(slope.Denom(), shift.Denom()),
+	}
+	if lineCount.Load() < maxParsed {
+		if _, loaded := lines.LoadOrStore(pair, l); !loaded {
+			lineCount.Add(1)
+		}
+	}
+	return l
+}
+
+func (l line) apply(v Decimal) (Decimal, bool) {
+	number := big.NewInt(v.Mantissa)
+	divisor, shift := l.divisor, l.shift
+	if v.Exponent >= 0 {
+		number.Mul(number, tenTo(int(v.Exponent)))
+	} else {
+		power := tenTo(-int(v.Exponent))
+		divisor = new(big.Int).Mul(divisor, power)
+		shift = new(big.Int).Mul(shift, power)
+	}
+	number.Mul(number, l.slope)
+	number.Add(number, shift)
+	return decimalOf(number, divisor, exactDigits, roundedDigits)
+}
 
 func rational(d Decimal) *big.Rat {
 	r := new(big.Rat).SetInt64(d.Mantissa)
-	power := new(big.Rat).SetInt(tenTo(max(int(d.Exponent), -int(d.Exponent))))
 	if d.Exponent < 0 {
-		return r.Quo(r, power)
+		return r.Quo(r, new(big.Rat).SetInt(tenTo(-int(d.Exponent))))
 	}
-	return r.Mul(r, power)
+	return r.Mul(r, new(big.Rat).SetInt(tenTo(int(d.Exponent))))
 }
 
+var powersOfTen = func() (powers [192]*big.Int) {
+	powers[0] = big.NewInt(1)
+	for i := 1; i < len(powers); i++ {
+		powers[i] = new(big.Int).Mul(powers[i-1], big.NewInt(10))
+	}
+	return powers
+}()
+
+// tenTo returns 10^n, which must not be changed.
 func tenTo(n int) *big.Int {
+	if n < len(powersOfTen) {
+		return powersOfTen[n]
+	}
 	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 }
 
-// decimalOf returns r exactly if exact digits are enough, else rounded half to
-// even to the given number of significant digits.
-func decimalOf(r *big.Rat, exact, rounded int) (Decimal, bool) {
-	if r.Sign() == 0 {
+// decimalOf returns number/divisor (above zero) exactly if exact digits are
+// enough, else rounded half to even to the given number of significant digits.
+func decimalOf(number, divisor *big.Int, exact, rounded int) (Decimal, bool) {
+	if number.Sign() == 0 {
 		return Decimal{}, true
 	}
-	for _, digits := range [...]int{exact, rounded} {
-		m, exp, remainder := roundTo(r, digits)
-		if digits == exact && remainder && exact != rounded {
-			continue
-		}
-		for exp < 0 && m%10 == 0 {
-			m, exp = m/10, exp+1
-		}
-		for exp > 0 && exp <= 18 && magnitude(m) <= (1<<63-1)/10 && digitCount(m) < exactDigits {
-			m, exp = m*10, exp-1
-		}
-		if exp < -128 || exp > 127 {
-			return Decimal{}, false
-		}
-		return Decimal{m, int8(exp)}, true
+	m, exp, inexact := roundTo(number, divisor, exact)
+	if inexact && exact != rounded {
+		m, exp, _ = roundTo(number, divisor, rounded)
 	}
-	return Decimal{}, false
+	for exp < 0 && m%10 == 0 {
+		m, exp = m/10, exp+1
+	}
+	for exp > 0 && exp <= exactDigits && digits(magnitude(m)) < exactDigits {
+		m, exp = m*10, exp-1
+	}
+	if exp < -128 || exp > 127 {
+		return Decimal{}, false
+	}
+	return Decimal{m, int8(exp)}, true
 }
 
-func digitCount(m int64) int { return digits(magnitude(m)) }
-
-// roundTo returns r as m*10^exp with the given number of significant digits, and
-// whether something was rounded away.
-func roundTo(r *big.Rat, places int) (m int64, exp int, inexact bool) {
+// roundTo returns number/divisor as m*10^exp with the given number of significant
+// digits, at most 18, and whether something was rounded away.
+func roundTo(number, divisor *big.Int, places int) (m int64, exp int, inexact bool) {
 	// An estimate of the power of ten of the leading digit, corrected below.
-	lead := int(float64(r.Num().BitLen()-r.Denom().BitLen()) * 0.30103)
+	lead := int(float64(number.BitLen()-divisor.BitLen()) * 0.30103)
+	var scaled, quotient, rest big.Int
 	for {
 		exp = lead - places + 1
-		num, den := new(big.Int).Abs(r.Num()), new(big.Int).Set(r.Denom())
+		scaled.Abs(number)
+		by := divisor
 		if exp < 0 {
-			num.Mul(num, tenTo(-exp))
-		} else {
-			den.Mul(den, tenTo(exp))
+			scaled.Mul(&scaled, tenTo(-exp))
+		} else if exp > 0 {
+			by = new(big.Int).Mul(divisor, tenTo(exp))
 		}
-		quotient, rest := new(big.Int).QuoRem(num, den, new(big.Int))
-		half := rest.Lsh(rest, 1).Cmp(den)
+		quotient.QuoRem(&scaled, by, &rest)
 		inexact = rest.Sign() != 0
+		half := rest.Lsh(&rest, 1).Cmp(by)
 		if half > 0 || half == 0 && quotient.Bit(0) == 1 {
-			quotient.Add(quotient, big.NewInt(1))
+			quotient.Add(&quotient, big.NewInt(1))
 		}
-		count := len(quotient.String())
-		if quotient.Sign() == 0 || count < places {
+		switch count := digitsOf(&quotient); {
+		case count < places:
 			lead--
-			continue
-		}
-		if count > places {
+		case count > places:
 			lead++
-			continue
+		default:
+			m = quotient.Int64()
+			if number.Sign() < 0 {
+				m = -m
+			}
+			return m, exp, inexact
 		}
-		m = quotient.Int64()
-		if r.Sign() < 0 {
-			m = -m
-		}
-		return m, exp, inexact
 	}
+}
+
+// digitsOf counts the digits of n as far as 19; zero has none.
+func digitsOf(n *big.Int) int {
+	switch {
+	case n.Sign() == 0:
+		return 0
+	case n.IsInt64():
+		return digits(uint64(n.Int64()))
+	}
+	return len(tens)
 }
 
 // InternUnit returns unit as a string, the remembered one where there is one, so

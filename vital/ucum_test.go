@@ -1,6 +1,7 @@
 package vital_test
 
 import (
+	"math/big"
 	"strings"
 	"testing"
 
@@ -104,8 +105,8 @@ func TestValidUnit(t *testing.T) {
 
 func TestConvertMetric(t *testing.T) {
 	for _, c := range []struct{ metric, value, from, to, want string }{
-		{"glucose", "100", "mg/dL", "mmol/L", "5.55074490996692"},
-		{"glucose", "5.5", "mmol/L", "mg/dL", "99.0858"},
+		{"glucose", "100", "mg/dL", "mmol/L", "5.54994394556615"},
+		{"glucose", "5.5", "mmol/L", "mg/dL", "99.1001"},
 		{"glucose", "0.0012", "kg/L", "mg/dL", "120"},
 		{"creatinine", "1", "mg/dL", "umol/L", "88.4016973125884"},
 		{"potassium", "4.1", "meq/L", "mmol/L", "4.1"},
@@ -206,4 +207,40 @@ func BenchmarkConvert(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// The quick way of a pair of units is the same as doing it step by step in
+// ratios, to the last digit.
+func TestConvertIsExact(t *testing.T) {
+	pairs := []struct {
+		from, to     string
+		slope, shift string // result = value*slope + shift, computed by hand
+	}{
+		{"[degF]", "Cel", "5/9", "-160/9"}, {"Cel", "[degF]", "9/5", "32"}, {"Cel", "K", "1", "5463/20"},
+		{"mm[Hg]", "kPa", "133322/1000000", "0"}, {"[lb_av]", "kg", "45359237/100000000", "0"}, {"kg", "[lb_av]", "100000000/45359237", "0"}, {"h", "wk", "1/168", "0"},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		p := rapid.SampledFrom(pairs).Draw(t, "pair")
+		v := vital.Decimal{Mantissa: rapid.Int64().Draw(t, "m"), Exponent: rapid.Int8Range(-60, 60).Draw(t, "e")}
+		slope, _ := new(big.Rat).SetString(p.slope)
+		shift, _ := new(big.Rat).SetString(p.shift)
+		want := new(big.Rat).Mul(exact(v), slope)
+		want.Add(want, shift)
+		got, err := vital.Convert(v, p.from, p.to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		difference := new(big.Rat).Sub(exact(got), want)
+		if difference.Sign() == 0 {
+			return
+		}
+		// Rounded: to 15 digits, so off by at most half of the last of them.
+		limit := new(big.Rat).Mul(want, big.NewRat(5, 1e15))
+		if difference.Abs(difference).Cmp(limit.Abs(limit)) > 0 {
+			t.Fatalf("%v %s in %s: got %v, off by %v", v, p.from, p.to, got, difference)
+		}
+		if digits := new(big.Int).Abs(big.NewInt(got.Mantissa)).String(); got.Exponent < 0 && len(digits) > 15 {
+			t.Fatalf("%v was rounded to %d digits", got, len(digits))
+		}
+	})
 }
