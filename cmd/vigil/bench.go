@@ -104,6 +104,8 @@ func runBench(ctx context.Context, w world, args []string) error {
 		f, err = b.ingest(ctx)
 	case "store":
 		f, err = b.store(ctx)
+	case "live":
+		f, err = b.live(ctx)
 	default:
 		return vital.Errorf(vital.Invalid, "there is no measurement %q: ingest, store or live", args[0])
 	}

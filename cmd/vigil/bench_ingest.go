@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -74,20 +73,12 @@ func (b bench) order(run int) []string {
 
 // one starts one server, loads it and stops it.
 func (b bench) one(ctx context.Context, name, dir, template string, accounts []account) (loadResult, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return loadResult{}, err
-	}
-	defer os.RemoveAll(dir)
-	var t target
-	var err error
+	start := func() (target, error) { return startVigil(ctx, dir) }
 	if name == "mosquitto" {
-		t, err = startMosquitto(ctx, dir, accounts)
-	} else {
-		if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
-			return loadResult{}, fmt.Errorf("copy the enrolled folder: %w", err)
-		}
-		t, err = startVigil(ctx, dir)
+		template = ""
+		start = func() (target, error) { return startMosquitto(ctx, dir, accounts) }
 	}
+	t, err := fresh(dir, template, start)
 	if err != nil {
 		return loadResult{}, err
 	}

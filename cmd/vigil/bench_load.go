@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,8 +50,19 @@ func (r loadResult) millis(quantile float64) float64 {
 	return float64(r.micros[i]) / 1000
 }
 
-// payloadBytes is the length of every payload: two readings and padding.
-const payloadBytes = 200
+// payloadBytes is the length of every payload: two readings and padding. A
+// device sends payloadKinds pairs of metrics in turn, as a monitor does, because
+// no sensor measures the same thing twice in a millisecond.
+const (
+	payloadBytes = 200
+	payloadKinds = 16
+)
+
+// form is a whole PUBLISH, patched for each message.
+type form struct {
+	bytes  []byte
+	values [2]int // offsets in the payload of three decimals that change
+}
 
 // inFlightLimit bounds the publishes that wait for an acknowledgement; a power of two.
 const inFlightLimit = 1024
@@ -59,9 +71,9 @@ const inFlightLimit = 1024
 type publisher struct {
 	plan   *loadPlan
 	conn   net.Conn
-	packet []byte // a whole PUBLISH, patched for each message
-	id     int    // offset of the packet identifier
-	body   int    // offset of the payload
+	packet [payloadKinds]form // sent in turn
+	id     int                // offset of the packet identifier
+	body   int                // offset of the payload
 	count  uint64
 	due    [inFlightLimit]int64 // by packet identifier: when latency began, Unix nanoseconds
 	micros []uint32
@@ -154,12 +166,12 @@ func (p *loadPlan) connect(ctx context.Context, a account) (*publisher, error) {
 		topic = p.topic(a.device)
 	}
 	c := &publisher{plan: p, conn: conn}
-	c.packet = appendLength([]byte{0x32}, 2+len(topic)+2+payloadBytes)
-	c.packet = appendText(c.packet, topic)
-	c.id = len(c.packet)
-	c.packet = append(c.packet, 0, 0)
-	c.body = len(c.packet)
-	c.packet = append(c.packet, benchPayload()...)
+	head := appendText(appendLength([]byte{0x32}, 2+len(topic)+2+payloadBytes), topic)
+	c.id, c.body = len(head), len(head)+2
+	for i, f := range benchForms() {
+		f.bytes = slices.Concat(head, []byte{0, 0}, f.bytes)
+		c.packet[i] = f
+	}
 	return c, nil
 }
 
@@ -167,35 +179,44 @@ func (p *loadPlan) connect(ctx context.Context, a account) (*publisher, error) {
 const (
 	payloadSequence = len(`{"seq":`)
 	payloadTime     = payloadSequence + 10 + len(`,"time":"`)
-	payloadValue    = payloadTime + len("2006-01-02T15:04:05.000Z") + len(`","readings":[{"metric":"heart-rate","value":`)
 )
 
-func benchPayload() []byte {
-	text := `{"seq":0         ,"time":"2006-01-02T15:04:05.000Z","readings":[{"metric":"heart-rate","value":72.00,"unit":"/min"},{"metric":"spo2","value":97,"unit":"%"}]`
-	for len(text) < payloadBytes-1 {
-		text += " "
+// benchForms returns the payloads without their packets.
+func benchForms() (forms [payloadKinds]form) {
+	metrics := numericMetrics(2 * payloadKinds)
+	for i := range forms {
+		text := `{"seq":0         ,"time":"2006-01-02T15:04:05.000Z","readings":[`
+		for j := range 2 {
+			m := metrics[2*i+j]
+			text += fmt.Sprintf(`{"metric":%q,"value":%d.`, m.Name, int((m.Low.Float()+m.High.Float())/2))
+			forms[i].values[j] = len(text)
+			text += fmt.Sprintf(`000,"unit":%q},`, m.Unit)
+		}
+		text = strings.TrimSuffix(text, ",") + "]"
+		forms[i].bytes = []byte(text + strings.Repeat(" ", max(0, payloadBytes-1-len(text))) + "}")
 	}
-	return []byte(text + "}")
+	return forms
 }
 
 // next appends the next PUBLISH to buffer and notes when its latency begins.
 func (c *publisher) next(buffer []byte, due, now time.Time) []byte {
 	c.count++
+	f := &c.packet[c.count%payloadKinds]
 	id := uint16((c.count-1)%65535 + 1)
-	binary.BigEndian.PutUint16(c.packet[c.id:], id)
+	binary.BigEndian.PutUint16(f.bytes[c.id:], id)
 	c.due[id%inFlightLimit] = due.UnixNano()
-	body := c.packet[c.body:]
+	body := f.bytes[c.body:]
 	digits := strconv.AppendUint(body[payloadSequence:payloadSequence], c.count, 10)
 	for i := len(digits); i < 10; i++ {
 		body[payloadSequence+i] = ' '
 	}
 	var text [40]byte // AppendFormat writes past what it returns
 	copy(body[payloadTime:], now.UTC().AppendFormat(text[:0], "2006-01-02T15:04:05.000Z"))
-	v := c.count % 4000
-	for i, d := range [5]byte{'6' + byte(v/1000), '0' + byte(v/100%10), '.', '0' + byte(v/10%10), '0' + byte(v%10)} {
-		body[payloadValue+i] = d
+	v := c.count / payloadKinds % 1000
+	for _, at := range f.values {
+		body[at], body[at+1], body[at+2] = '0'+byte(v/100), '0'+byte(v/10%10), '0'+byte(v%10)
 	}
-	return append(buffer, c.packet...)
+	return append(buffer, f.bytes...)
 }
 
 // acknowledged reads PUBACKs, calling each for every packet identifier, until
@@ -229,7 +250,7 @@ var errDone = fmt.Errorf("measured")
 
 // closed keeps window publishes in flight.
 func (c *publisher) closed(from, to time.Time) error {
-	out := make([]byte, 0, c.plan.window*(len(c.packet)))
+	out := make([]byte, 0, c.plan.window*len(c.packet[0].bytes))
 	now := time.Now()
 	for range c.plan.window {
 		out = c.next(out, now, now)

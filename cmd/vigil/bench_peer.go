@@ -14,6 +14,7 @@ import (
 // target is a server under load, ours or the peer. Stop ends it.
 type target struct {
 	name, mqtt, http string
+	link             string // one-time link of the first administrator
 	accounts         []account
 	stop             func()
 }

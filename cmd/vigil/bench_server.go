@@ -8,12 +8,55 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 )
+
+// fresh starts a server in a new folder, a copy of template if there is one.
+// Stopping the server removes the folder.
+func fresh(dir, template string, start func() (target, error)) (target, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return target{}, err
+	}
+	if template != "" {
+		if err := copyTree(dir, template); err != nil {
+			return target{}, fmt.Errorf("copy the enrolled folder: %w", err)
+		}
+	}
+	t, err := start()
+	if err != nil {
+		os.RemoveAll(dir)
+		return target{}, err
+	}
+	stop := t.stop
+	t.stop = func() { stop(); os.RemoveAll(dir) }
+	return t, nil
+}
+
+// copyTree copies a data folder; only its owner may read the copy, as it was.
+func copyTree(to, from string) error {
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		below, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, below), 0o700)
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, below), text, 0o600)
+	})
+}
 
 // startVigil runs this very program as a server on dir, as anybody would.
 func startVigil(ctx context.Context, dir string) (target, error) {
@@ -40,9 +83,9 @@ func startVigil(ctx context.Context, dir string) (target, error) {
 	go func() {
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
-			var where struct{ HTTP, MQTT string }
+			var where struct{ HTTP, MQTT, Link string }
 			if json.Unmarshal(lines.Bytes(), &where) == nil && where.MQTT != "" {
-				t.mqtt, t.http = address(where.MQTT), address(where.HTTP)
+				t.mqtt, t.http, t.link = address(where.MQTT), address(where.HTTP), where.Link
 				said <- nil
 				io.Copy(io.Discard, out)
 				return
