@@ -28,6 +28,7 @@ type node struct {
 	journal *journal.JetStream
 	frames  journal.Log // journal, with a clock beside it
 	syncs   ingest.Latency
+	blobs   *journal.Blobs
 	ring    *journal.Ring
 	writers []*journal.Writer
 	door    *ingest.Door
@@ -75,7 +76,7 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the quarantine: %w", err)
 	}
-	blobs, err := journal.OpenBlobs(filepath.Join(c.Data, "blobs"), n.ring)
+	n.blobs, err = journal.OpenBlobs(filepath.Join(c.Data, "blobs"), n.ring)
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the large bodies: %w", err)
 	}
@@ -89,9 +90,9 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 		}
 		n.writers = append(n.writers, w)
 	}
-	n.door = ingest.NewDoor(n.writers, n.ring, registry, blobs)
+	n.door = ingest.NewDoor(n.writers, n.ring, registry, n.blobs)
 	n.flow, err = flow.New(ctx, flow.Options{
-		Site: n.site, Store: n.store, Log: n.frames, Keys: n.ring, Registry: registry, Blobs: blobs, Door: n.door,
+		Site: n.site, Store: n.store, Log: n.frames, Keys: n.ring, Registry: registry, Blobs: n.blobs, Door: n.door,
 		Raw: c.Partitions, Readings: c.Partitions, Now: time.Now, Logger: log, Quarantine: quarantine,
 		Packet: n.report,
 	})

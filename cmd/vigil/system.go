@@ -78,6 +78,18 @@ func (n *node) system(ctx context.Context) (webd.SystemState, error) {
 	acks, syncs := n.door.Waits.Quantiles(0.5, 0.99), n.syncs.Quantiles(0.99)
 	s.Ack = webd.AckTimes{P50: acks[0].Seconds() * 1000, P99: acks[1].Seconds() * 1000}
 	s.Fsync = webd.SyncTimes{P99: syncs[0].Seconds() * 1000}
+	stats, err := n.store.Stats(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Store = webd.StoreState{Dialect: stats.Dialect, Version: stats.Version, Bytes: stats.Bytes, Schema: stats.Schema}
+	policy, err := n.store.Retentions(ctx, n.site)
+	if err != nil {
+		return s, err
+	}
+	for _, p := range policy {
+		s.Retention = append(s.Retention, webd.RetentionLine{What: p.What, Days: p.Days, LastRun: p.LastRun, Removed: p.Removed})
+	}
 	s.Disk.Data = n.gauge.folder(n.config.Data)
 	return s, nil
 }

@@ -44,7 +44,7 @@ func (f *Flow) openPartition(ctx context.Context, number uint16) (*partition, er
 	p := &partition{
 		f: f, number: number, epoch: epoch, board: watch.NewBoard(),
 		heads: map[headKey]*store.Head{}, waveHeads: map[int64]*store.WaveHead{}, series: map[int64]store.Series{},
-		reached: map[uint16]reach{}, latest: map[latestKey]struct{}{}, sent: map[vital.DeviceID]*store.DeviceSeen{}, applied: mark.Applied, seen: mark.SnapshotAt,
+		reached: map[uint16]reach{}, latest: map[latestKey]struct{}{}, sent: map[vital.DeviceID]*store.DeviceSeen{}, marked: map[uint16]uint64{}, applied: mark.Applied, seen: mark.SnapshotAt,
 	}
 	if len(mark.Snapshot) == 0 {
 		return p, nil

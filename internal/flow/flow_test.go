@@ -26,7 +26,7 @@ const site vital.Site = "main"
 
 // rig is one node without doors: a log, a store and a flow between them.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	path    string
 	db      *store.DB
 	log     *journal.Memory
@@ -44,7 +44,7 @@ func entry(action string) audit.Entry {
 }
 
 // open starts a flow over a store file and a log.
-func open(t *testing.T, path string, log *journal.Memory) *rig {
+func open(t testing.TB, path string, log *journal.Memory) *rig {
 	t.Helper()
 	ctx := t.Context()
 	r := &rig{t: t, path: path, log: log}
@@ -327,7 +327,7 @@ func TestFlowCrashAtAnyMoment(t *testing.T) {
 	}
 }
 
-func copyLog(t *testing.T, from *journal.Memory) *journal.Memory {
+func copyLog(t testing.TB, from *journal.Memory) *journal.Memory {
 	t.Helper()
 	to := journal.NewMemory()
 	for i := range uint16(2) {

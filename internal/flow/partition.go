@@ -29,6 +29,7 @@ type partition struct {
 	waveHeads map[int64]*store.WaveHead
 	series    map[int64]store.Series
 	reached   map[uint16]reach                     // by raw partition: the newest source recorded here
+	marked    map[uint16]uint64                    // by raw partition: the newest frame with a mark
 	control   int64                                // newest control applied
 	applied   uint64                               // last frame whose effects are in the store
 	seen      uint64                               // last frame applied in memory
@@ -216,6 +217,19 @@ func (p *partition) writeSeen() {
 	clear(p.sent)
 }
 
+// writeMarks notes how far the journal is at this time, so that a time leads to
+// a place in it.
+func (p *partition) writeMarks(at vital.Instant) {
+	b := &p.effects.batch
+	b.Marks = append(b.Marks, store.FrameMark{Stream: string(journal.Readings), Partition: p.number, At: at, Frame: p.seen})
+	for raw, r := range p.reached {
+		if r.At.Frame > 0 && p.marked[raw] != r.At.Frame {
+			p.marked[raw] = r.At.Frame
+			b.Marks = append(b.Marks, store.FrameMark{Stream: string(journal.Raw), Partition: raw, At: at, Frame: r.At.Frame})
+		}
+	}
+}
+
 // seal closes an open chunk and hands it to the batch.
 func (p *partition) seal(key headKey, h *store.Head) {
 	c := h.Seal()
@@ -275,6 +289,7 @@ func (p *partition) tick(at vital.Instant) error {
 		}
 		p.effects.batch.Snapshot = body
 		p.saved = at
+		p.writeMarks(at)
 	}
 	return nil
 }
