@@ -46,7 +46,8 @@ type Gate struct {
 	mu       sync.Mutex
 	sessions map[string]*session // by hash of the cookie
 	bearers  map[string]known    // by hash of the token
-	devices  map[string]known    // by user name, hash of the secret and client id
+	operator []byte
+	devices  map[string]known // by user name, hash of the secret and client id
 }
 
 // fresh is how long a verified credential is believed without a look at the

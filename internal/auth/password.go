@@ -101,11 +101,16 @@ func checkNewPassword(password, username string) error {
 }
 
 // NewSecret returns 256 random bits as 43 characters that are safe in URLs,
-// shells and CSV files.
+// shells and CSV files. None begins with a dash, which a command line would take
+// for a flag.
 func NewSecret() string {
 	b := make([]byte, 32)
-	rand.Read(b)
-	return base64.RawURLEncoding.EncodeToString(b)
+	for {
+		rand.Read(b)
+		if secret := base64.RawURLEncoding.EncodeToString(b); secret[0] != '-' {
+			return secret
+		}
+	}
 }
 
 // HashSecret is what is stored of a random secret. A plain SHA-256 is enough:
