@@ -79,10 +79,13 @@ func (l *Files) open() error {
 			return vital.Errorf(vital.Invalid, "%d partitions of stream %q", n, s)
 		}
 	}
+	_, err := os.Stat(filepath.Join(o.Dir, layoutFile))
+	if o.Partitions == nil && err != nil {
+		return vital.Errorf(vital.NotFound, "there is no journal in files here")
+	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return err
 	}
-	var err error
 	if l.lock, err = lockFile(filepath.Join(o.Dir, "lock")); err != nil {
 		return vital.Errorf(vital.Conflict, "it is in use by another process: %w", err)
 	}
@@ -170,9 +173,6 @@ func (l *Files) layout() (filesLayout, error) {
 	asked := filesLayout{Version: 1, Partitions: l.options.Partitions}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if asked.Partitions == nil {
-			return filesLayout{}, vital.Errorf(vital.NotFound, "there is no journal here")
-		}
 		text, err := json.Marshal(asked)
 		if err != nil {
 			return filesLayout{}, err
