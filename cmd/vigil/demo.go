@@ -57,7 +57,7 @@ func runDemo(ctx context.Context, w world, args []string) error {
 			}
 			fmt.Fprintf(w.out, "Vigil's demonstration: a ward with %d made-up patients, ready after %.1f s.\n\n  open    %s\n  devices %s\n  data    %s (kept: the next start shows the history)\n\nCtrl-C stops it.\n",
 				*beds, time.Since(began).Seconds(), at.HTTP, at.MQTT, c.Data)
-			return runMonitors(ctx, at.MQTT, monitors, *seed)
+			return runMonitors(ctx, at.MQTT, monitors, *seed, log)
 		},
 	})
 }
