@@ -39,16 +39,16 @@ const latestAt = (b, t) => Math.min(t, b.stopAt)
 const value = (b, metric, v, unit, at, quality = []) => ({ bed: b.id, patient: b.patient?.id ?? '', metric, value: v, code: '', unit, at, received: at + 18, quality, device: `monitor-${b.index + 1}` })
 function vitals(b, t) {
   const w = (k, a) => a * wander(b.index * 9 + k, t)
-  return { 'heart-rate': b.base.hr + w(1, 9), spo2: Math.min(100, b.base.spo2 + w(2, 2)), 'resp-rate': b.base.rr + w(3, 3), 'bp-systolic': b.base.sys + w(4, 12), 'bp-diastolic': b.base.sys * 0.58 + w(5, 6), 'body-temperature': b.base.t + w(6, 0.3), glucose: 118 + w(7, 60) }
+  return { 'heart-rate': b.base.hr + w(1, 9), spo2: Math.min(100, b.base.spo2 + w(2, 2)), 'resp-rate': b.base.rr + w(3, 3), 'bp-systolic': b.base.sys + w(4, 12), 'bp-diastolic': b.base.sys * 0.58 + w(5, 6), 'temperature': b.base.t + w(6, 0.3), glucose: 118 + w(7, 60) }
 }
-const unitsOf = { 'heart-rate': ['/min', 0], spo2: ['%', 0], 'resp-rate': ['/min', 0], 'bp-systolic': ['mm[Hg]', 0], 'bp-diastolic': ['mm[Hg]', 0], 'body-temperature': ['Cel', 1], glucose: ['mg/dL', 0] }
+const unitsOf = { 'heart-rate': ['/min', 0], spo2: ['%', 0], 'resp-rate': ['/min', 0], 'bp-systolic': ['mm[Hg]', 0], 'bp-diastolic': ['mm[Hg]', 0], 'temperature': ['Cel', 1], glucose: ['mg/dL', 0] }
 function values(b, now, all) {
   if (!b.patient) return []
   const t = latestAt(b, now)
   const x = vitals(b, t)
   const spot = began - ((b.index * 7) % 50) * 60e3 - 4 * 60e3
   const list = [['heart-rate', t], ['spo2', b.state === 'partly' ? Math.min(t, began - 41e3) : t], ['resp-rate', t]]
-  if (all) list.push(['bp-systolic', spot], ['bp-diastolic', spot], ['body-temperature', spot - 900e3], ...(b.index % 4 === 1 ? [['glucose', spot + 120e3]] : []))
+  if (all) list.push(['bp-systolic', spot], ['bp-diastolic', spot], ['temperature', spot - 900e3], ...(b.index % 4 === 1 ? [['glucose', spot + 120e3]] : []))
   return list.map(([m, at]) => value(b, m, x[m].toFixed(unitsOf[m][1]), unitsOf[m][0], Math.floor(at), m === 'bp-systolic' && b.index % 3 === 0 ? ['manual'] : []))
 }
 function watched(b, now) {
@@ -67,7 +67,7 @@ const bedState = (b, now) => ({ id: b.id, ward: 'w-1', room: b.room, label: b.la
 // REST
 const list = (items) => ({ items, next: '' })
 const me = { id: 'u-1', name: 'Demo visitor', class: 'user', roles: ['administrator', 'clinician'], wards: [], allWards: true, demo: true, preferences: { language: 'en', theme: 'dark', units: {}, privacy: false }, site: 'demo', version: '0.0.0-mock', catalogue: '' }
-const metricRows = Object.entries({ 'heart-rate': 'Heart rate', spo2: 'Oxygen saturation', 'resp-rate': 'Respiratory rate', 'bp-systolic': 'Systolic blood pressure', 'bp-diastolic': 'Diastolic blood pressure', 'body-temperature': 'Body temperature', glucose: 'Glucose', 'body-weight': 'Body weight' }).map(([name, label]) => ({ name, label, loinc: '', mdc: 0, unit: unitsOf[name]?.[0] ?? 'kg', units: [], low: 0, high: 350, group: 'vital', shape: 'numeric', source: '' }))
+const metricRows = Object.entries({ 'heart-rate': 'Heart rate', spo2: 'Oxygen saturation', 'resp-rate': 'Respiratory rate', 'bp-systolic': 'Systolic blood pressure', 'bp-diastolic': 'Diastolic blood pressure', 'temperature': 'Body temperature', glucose: 'Glucose', 'weight': 'Body weight' }).map(([name, label]) => ({ name, label, loinc: '', mdc: 0, unit: unitsOf[name]?.[0] ?? 'kg', units: [], low: 0, high: 350, group: 'vital', shape: 'numeric', source: '' }))
 const deviceOf = (b) => ({ id: `monitor-${b.index + 1}`, label: `Monitor ${b.index + 1}`, kind: 'monitor', class: 'device', model: 'Synthetic 12', udi: '', regulatory: 'medical', state: 'active', created: iso(began - 9e8), lastSeen: iso(latestAt(b, Date.now())), clockOffsetMs: (b.index * 37) % 400 - 150, clockUncertaintyMs: 12, driftPpm: 3.2, packets: 40211 + b.index * 311, problems: b.index % 5 === 0 ? 3 : 0, binding: b.patient ? { id: `bi-${b.index}`, device: `monitor-${b.index + 1}`, patient: b.patient.id, room: null, from: b.patient.admitted, to: null, by: 'u-1', why: '' } : null, demo: true })
 const observations = new Map()
 const annotations = new Map()
@@ -76,7 +76,7 @@ function series(b, q) {
   const from = Date.parse(q.get('from')), to = Date.parse(q.get('to')), n = Number(q.get('points') ?? 600)
   const step = Math.max(1000, (to - from) / n)
   return { from: iso(from), to: iso(to), series: q.get('metrics').split(',').filter((m) => unitsOf[m]).map((metric) => {
-    const spot = metric.startsWith('bp') || metric === 'body-temperature'
+    const spot = metric.startsWith('bp') || metric === 'temperature'
     const points = []
     for (let t = from; t < to; t += spot ? Math.max(step, 1800e3) : step) {
       if (t > Math.min(Date.now(), b.stopAt)) break
@@ -129,7 +129,7 @@ const routes = [
   ['GET', /^\/patients\/([^/]+)\/events$/, () => list([])],
   ['GET', /^\/patients\/([^/]+)\/timeline$/, ([id], q) => timeline(byPatient(id), q)],
   ['GET', /^\/patients\/([^/]+)\/gaps$/, ([id]) => list(byPatient(id).state === 'not-watched' ? [{ metric: 'heart-rate', from: iso(byPatient(id).stopAt), to: null, state: 'missing', cause: 'monitor sends nothing' }] : [])],
-  ['GET', /^\/patients\/([^/]+)\/observations$/, ([id]) => list(observations.get(id) ?? [{ id: 'o-1', patient: id, at: iso(began - 720e3), by: 'N. Frei', note: '', items: [{ metric: 'consciousness', code: 'A' }, { metric: 'oxygen-device', code: 'room-air' }, { metric: 'resp-rate', value: 16, unit: '/min' }, { metric: 'bp-systolic', value: 104, unit: 'mm[Hg]' }, { metric: 'bp-diastolic', value: 61, unit: 'mm[Hg]' }, { metric: 'body-temperature', value: '38.4', unit: 'Cel' }] }])],
+  ['GET', /^\/patients\/([^/]+)\/observations$/, ([id]) => list(observations.get(id) ?? [{ id: 'o-1', patient: id, at: iso(began - 720e3), by: 'N. Frei', note: '', items: [{ metric: 'consciousness', code: 'A' }, { metric: 'oxygen-device', code: 'room-air' }, { metric: 'resp-rate', value: 16, unit: '/min' }, { metric: 'bp-systolic', value: 104, unit: 'mm[Hg]' }, { metric: 'bp-diastolic', value: 61, unit: 'mm[Hg]' }, { metric: 'temperature', value: '38.4', unit: 'Cel' }] }])],
   ['POST', /^\/patients\/([^/]+)\/observations$/, ([id], _q, body) => { const o = { id: 'o-' + Date.now(), patient: id, by: 'you', ...body }; observations.set(id, [o, ...(observations.get(id) ?? [])]); return o }],
   ['GET', /^\/patients\/([^/]+)\/annotations$/, ([id]) => list(annotations.get(id) ?? [{ id: 'a-1', patient: id, at: iso(began - 31 * 60e3), by: 'N. Frei', text: 'Paracetamol 1 g by mouth', kind: 'drug' }])],
   ['POST', /^\/patients\/([^/]+)\/annotations$/, ([id], _q, body) => { const a = { id: 'a-' + Date.now(), patient: id, by: 'you', ...body }; annotations.set(id, [a, ...(annotations.get(id) ?? [])]); return a }],

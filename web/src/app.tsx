@@ -7,6 +7,7 @@ import { live } from './live/store'
 import { socket } from './live/socket'
 import { WardPage } from './pages/ward/ward'
 import { NoWard } from './pages/ward/none'
+import { startOutbox } from './pages/round/outbox'
 import { Shell } from './parts/shell'
 import { Empty, Skeleton, Trouble } from './parts/states'
 import { useApplyPreferences } from './preferences'
@@ -14,7 +15,15 @@ import { useSay } from './words'
 
 const page = <P extends object>(load: () => Promise<{ default: React.ComponentType<P> }>) => lazy(load)
 
-const SignIn = page(() => import('./pages/signin'))
+const Patient = page(() => import('./pages/patient/patient'))
+const Round = page(() => import('./pages/round/round'))
+const Patients = page(() => import('./pages/patients/patients'))
+const Devices = page(() => import('./pages/devices/devices'))
+const Device = page(() => import('./pages/devices/device'))
+const Start = page(() => import('./pages/devices/start'))
+const System = page(() => import('./pages/system/system'))
+const People = page(() => import('./pages/people/people'))
+const SignIn = lazy(() => import('./pages/signin'))
 
 export function App() {
   const say = useSay()
@@ -25,6 +34,7 @@ export function App() {
   useEffect(() => {
     if (!signedIn) return
     socket.start()
+    startOutbox()
     live.onChanged = () => {
       void client.invalidateQueries({ queryKey: ['ward'] })
       void client.invalidateQueries({ queryKey: ['patient'] })
@@ -35,10 +45,12 @@ export function App() {
 
   if (me.isPending) return null
   const mustSignIn = me.error instanceof Refusal && me.error.kind === 'unauthenticated'
-  if (mustSignIn || location.pathname === '/link') {
+  const byLink = location.pathname === '/sign-in' && location.hash.length > 1
+  const mustChoose = me.data?.password === false && me.data.class === 'user'
+  if (mustSignIn || byLink || mustChoose) {
     return (
       <Suspense>
-        <SignIn />
+        <SignIn choose={mustChoose && !byLink} />
       </Suspense>
     )
   }
@@ -54,7 +66,25 @@ export function App() {
           <Route path="/sign-in">
             <Redirect to="/" replace />
           </Route>
+          <Route path="/patients">
+            <Patients />
+          </Route>
+          <Route path="/devices">
+            <Devices />
+          </Route>
+          <Route path="/devices/:id">{({ id }) => <Device id={id} key={id} />}</Route>
+          <Route path="/start">
+            <Start />
+          </Route>
+          <Route path="/system">
+            <System />
+          </Route>
+          <Route path="/people">
+            <People />
+          </Route>
           <Route path="/ward/:id">{({ id }) => <WardPage id={id} />}</Route>
+          <Route path="/patient/:id/round">{({ id }) => <Round id={id} key={id} />}</Route>
+          <Route path="/patient/:id">{({ id }) => <Patient id={id} key={id} />}</Route>
           <Route>
             <Empty title={say('state.notFound.title')}>{say('state.notFound.do')}</Empty>
           </Route>

@@ -1,4 +1,4 @@
-import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core'
+import { createTheme, defaultVariantColorsResolver, type CSSVariablesResolver, type MantineColorsTuple } from '@mantine/core'
 
 // Mantine draws dialogs, inputs and menus; its colours and sizes come from style/tokens.css.
 const ink: MantineColorsTuple = ['#f6f7f8', '#eef1f3', '#dfe3e6', '#c6ccd2', '#aab2ba', '#8b949d', '#5d6770', '#3b434c', '#23282e', '#14181c']
@@ -10,7 +10,13 @@ export const theme = createTheme({
   colors: { ink },
   primaryColor: 'ink',
   primaryShade: { light: 9, dark: 1 },
-  autoContrast: true,
+  // A filled control is the one strong thing of its area: ink on ground.
+  variantColorResolver: (input) =>
+    input.variant === 'filled' && (input.color === 'ink' || input.color === undefined)
+      ? { background: 'var(--ink)', hover: 'var(--text-2)', color: 'var(--on-ink)', border: '1px solid transparent' }
+      : input.color === 'danger'
+        ? { background: 'var(--high)', hover: 'var(--high)', color: 'var(--on-alarm)', border: '1px solid transparent' }
+        : defaultVariantColorsResolver(input),
   defaultRadius: 3,
   fontSizes: { xs: '0.75rem', sm: '0.875rem', md: '1rem', lg: '1.25rem', xl: '1.75rem' },
   cursorType: 'pointer',

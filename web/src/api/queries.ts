@@ -24,7 +24,7 @@ export const useWards = () => useQuery({ queryKey: ['wards'], queryFn: () => lis
 export const useWard = (id: string, every?: number) =>
   useQuery({
     queryKey: ['ward', id],
-    queryFn: () => get<{ ward: T.Ward; beds: T.Bed[] | null }>(`/wards/${encodeURIComponent(id)}`),
+    queryFn: () => get<{ ward: T.Ward; beds: T.Bed[] | null; rooms?: { id: string; name: string }[] | null }>(`/wards/${encodeURIComponent(id)}`),
     enabled: id !== '',
     refetchInterval: every,
     retry: again,

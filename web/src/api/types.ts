@@ -34,6 +34,7 @@ export interface PatientCard {
   bed: string | null
   ward: string | null
   flags: string[] | null
+  demo?: boolean
 }
 
 export interface Standby {
@@ -73,6 +74,8 @@ export interface Patient extends PatientCard {
   bindings: Binding[] | null
   standby: Standby | null
   plan: PlanItem[] | null
+  latest?: Value[] | null
+  watched?: Watched | null
 }
 
 /** A value as the live socket sends it: digits kept as text, times in ms since 1970. */
@@ -87,6 +90,7 @@ export interface Value {
   received: number
   quality: string[] | null
   device: string
+  others?: { value: string; unit: string; at: number; device: string }[]
 }
 
 export type WatchedState = 'watched' | 'partly' | 'not-watched' | 'standby' | 'empty'
@@ -97,6 +101,8 @@ export interface StreamState {
   state: 'got' | 'late' | 'missing'
   last: number
   every: number
+  since?: number
+  cause?: string
 }
 
 export interface Watched {
@@ -273,6 +279,8 @@ export interface Me {
   allWards: boolean
   demo: boolean
   preferences: Preferences | null
+  actions?: string[]
+  password?: boolean
   site: string
   version: string
   catalogue?: string

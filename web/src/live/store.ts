@@ -68,6 +68,10 @@ export class LiveStore {
       const watched = bed.watched ? { ...bed.watched, bed: bed.id } : null
       this.beds.set(bed.id, { values, watched: watched ?? current.watched })
       touched.add(bed.id)
+      if (!patient || patient === bed.id) continue
+      this.merge(patient, bed.latest ?? [], touched)
+      if (watched) this.beds.set(patient, { ...this.bed(patient), watched })
+      touched.add(patient)
     }
     this.wake(touched)
   }

@@ -5,6 +5,7 @@
 import { missing, type Channel, type WaveBlock } from '../live/frames'
 import type { WaveSink } from '../live/socket'
 import { PlayClock } from './clock'
+import { bestLead } from './leads'
 import { Ring } from './ring'
 
 export interface Lane {
@@ -54,14 +55,22 @@ export class Engine implements WaveSink {
   private running = false
   /** Moments of the last frames, for the measurement of the frame rate. */
   readonly times: number[] = []
+  /** Tells which lead a lane of ECG shows. */
+  onLead: (key: string, metric: string) => void = () => {}
   /** Every animation frame instead of thirty a second. */
   every = false
 
-  constructor(private readonly canvas: HTMLCanvasElement) {
-    const context = canvas.getContext('2d', { alpha: false, desynchronized: true })
+  constructor(
+    private readonly canvas: HTMLCanvasElement,
+    private readonly clear = false, // the ground shows through: a paper grid lies under the traces
+  ) {
+    const context = canvas.getContext('2d', { alpha: clear, desynchronized: !clear })
     if (!context) throw new Error('sweep: this browser gives no 2D canvas')
     this.context = context
   }
+
+  /** The lead that a lane of ECG shows by now. */
+  leadOf = (key: string) => this.traces.get(this.sources.get(key) ?? -1)?.channel.metric ?? ''
 
   /** px per second of every lane, and the colour of the ground. */
   layout(lanes: Lane[], width: number, height: number, speed: number, ground: string) {
@@ -120,7 +129,25 @@ export class Engine implements WaveSink {
 
   block(b: WaveBlock) {
     const trace = this.traces.get(b.channel)
-    if (trace) this.store(trace, b, Date.now())
+    if (!trace) return
+    const now = Date.now()
+    this.store(trace, b, now)
+    if (trace.channel.metric.startsWith('ecg')) this.lead(trace, now)
+  }
+
+  /** The lane "place ecg" shows the best lead that is being heard. */
+  private lead(trace: Trace, now: number) {
+    for (const place of [trace.channel.bed, trace.channel.patient]) {
+      if (!place) continue
+      const key = `${place} ecg`
+      const old = this.traces.get(this.sources.get(key) ?? -1)
+      if (old === trace) continue
+      if (old && now - old.heard < 5000 && bestLead(old.channel.metric, trace.channel.metric) === old.channel.metric) continue
+      this.sources.set(key, trace.channel.channel)
+      const pen = this.pens.get(key)
+      if (pen) pen.played = NaN
+      this.onLead(key, trace.channel.metric)
+    }
   }
 
   private store(trace: Trace, b: WaveBlock, now: number) {
@@ -156,7 +183,7 @@ export class Engine implements WaveSink {
     const c = this.context
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0)
     c.fillStyle = this.ground
-    c.fillRect(0, 0, this.canvas.width, this.canvas.height)
+    this.blank(0, 0, this.canvas.width, this.canvas.height)
     for (const pen of this.pens.values()) pen.played = NaN
     this.draw(Date.now())
   }
@@ -176,7 +203,7 @@ export class Engine implements WaveSink {
       const window = ((lane.width - erase - 2) / this.speed) * 1000
       let from = pen.played
       if (Number.isNaN(from) || pen.epoch !== trace.ring.epoch || play - from > window || play < from) {
-        c.fillRect(lane.x, lane.y, lane.width, lane.height)
+        this.blank(lane.x, lane.y, lane.width, lane.height)
         from = play - window
       } else {
         this.wipe(lane, from, play)
@@ -201,13 +228,17 @@ export class Engine implements WaveSink {
 
   /** Moves the erase bar: what lay before the pen until now is clear already. */
   private wipe(lane: Lane, from: number, to: number) {
-    const c = this.context
     const start = Math.floor(this.x(from, lane) + erase - 2)
     const run = Math.ceil(((to - from) / 1000) * this.speed + 3)
     const x = start % lane.width
     const first = Math.min(run, lane.width - x)
-    c.fillRect(lane.x + x, lane.y, first, lane.height)
-    if (run > first) c.fillRect(lane.x, lane.y, run - first, lane.height)
+    this.blank(lane.x + x, lane.y, first, lane.height)
+    if (run > first) this.blank(lane.x, lane.y, run - first, lane.height)
+  }
+
+  private blank(x: number, y: number, width: number, height: number) {
+    if (this.clear) this.context.clearRect(x, y, width, height)
+    else this.context.fillRect(x, y, width, height)
   }
 
   private trace(path: Path2D, lane: Lane, trace: Trace, from: number, to: number) {

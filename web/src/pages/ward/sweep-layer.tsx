@@ -2,6 +2,7 @@ import { useComputedColorScheme } from '@mantine/core'
 import { useEffect, useRef, type RefObject } from 'react'
 import { socket } from '../../live/socket'
 import { Engine, type Lane } from '../../sweep/engine'
+import { leadText } from '../../sweep/leads'
 
 const mm = 96 / 25.4 // CSS px
 
@@ -39,6 +40,10 @@ export function SweepLayer({ grid, layout, onScale }: { grid: RefObject<HTMLElem
     const box = grid.current
     if (!box) return
     let last = ''
+    const label = (key: string, metric: string) => {
+      const element = box.querySelector<HTMLElement>(`[data-lane="${CSS.escape(key)}"]`)
+      if (element) element.dataset.lead = leadText(metric)
+    }
     const measure = () => {
       const made = engine.current
       if (!made) return
@@ -49,11 +54,13 @@ export function SweepLayer({ grid, layout, onScale }: { grid: RefObject<HTMLElem
       for (const element of box.querySelectorAll<HTMLElement>('[data-lane]')) {
         const r = element.getBoundingClientRect()
         const key = element.dataset.lane ?? ''
-        const isECG = key.includes(' ecg')
+        const isECG = key.endsWith(' ecg')
         if (isECG) scale = scaleFor(r.width, r.height)
         lanes.push({ key, x: Math.round(r.left - frame.left), y: Math.round(r.top - frame.top), width: Math.floor(r.width), height: Math.floor(r.height), colour: style.getPropertyValue(isECG ? '--ecg' : key.endsWith(' pleth') ? '--spo2' : '--resp').trim(), perUnit: isECG ? scale.gain * mm : 0 })
       }
       const ground = style.getPropertyValue('--ground').trim()
+      made.onLead = label
+      for (const lane of lanes) if (lane.key.endsWith(' ecg')) label(lane.key, made.leadOf(lane.key))
       const seen = JSON.stringify([lanes, frame.width, frame.height, ground])
       if (seen === last) return
       last = seen

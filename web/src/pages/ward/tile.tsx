@@ -7,35 +7,16 @@ import type { Alarm, Bed, Value, Watched } from '../../api/types'
 import { freshness } from '../../live/fresh'
 import { instant, useBed, useNow } from '../../live/store'
 import { ageAndSex, fullName } from '../../parts/person'
-import { moment } from '../../time/zone'
 import { useUnits, unitText } from '../../units/units'
 import { useSay, type Say } from '../../words'
 import { BigNumber, SmallNumber } from './number'
+import { watchedText } from './watched'
 
 const marks: Record<Alarm['priority'], string> = { high: '***', medium: '**', low: '*', technical: '!' }
 
 export function worstAlarm(alarms: Alarm[] | null): Alarm | undefined {
   const order: Alarm['priority'][] = ['high', 'medium', 'technical', 'low']
   return [...(alarms ?? [])].sort((a, b) => order.indexOf(a.priority) - order.indexOf(b.priority))[0]
-}
-
-/** The state of watching in words, with since when and why. */
-export function watchedText(w: Watched | null, zone: string, now: number, say: Say, devices: number): string {
-  if (!w) return say('bed.waiting')
-  const time = w.since ? moment(instant(w.since), zone, say.language, now) : ''
-  const cause = w.cause || (devices === 0 ? say('bed.noDevice') : say('bed.noCause'))
-  switch (w.state) {
-    case 'watched':
-      return w.last ? say('bed.watched', { age: say.age(now - instant(w.last)) }) : say('bed.waiting')
-    case 'partly':
-      return say('bed.partly', { time, cause })
-    case 'not-watched':
-      return time ? say('bed.not', { time, cause }) : say('bed.not.never', { cause })
-    case 'standby':
-      return say('bed.standby', { time, cause })
-    case 'empty':
-      return say('bed.empty')
-  }
 }
 
 interface Props {
@@ -95,7 +76,7 @@ export const Tile = memo(function Tile({ bed, zone, linked, hidden, focus, size 
         {!alarm && kind === 'watched' && watchedMark}
       </div>
       <div className="tile-lanes">
-        <div className="lane" data-lane={`${bed.id} ecg-ii`} />
+        <div className="lane" data-lane={`${bed.id} ecg`} />
         <div className="lane" data-lane={`${bed.id} pleth`} />
         {(kind === 'not-watched' || kind === 'standby') && (
           <div className="tile-silence" data-state={kind}>
@@ -137,7 +118,7 @@ function footNumbers(values: Record<string, Value>, state: Watched | null, now: 
   put('resp-rate', say('short.resp-rate'), values['resp-rate'])
   if (values['abp-systolic']) put('bp-systolic', say('short.abp'), values['abp-systolic'], values['abp-diastolic'])
   else put('bp-systolic', say('short.bp'), values['bp-systolic'], values['bp-diastolic'])
-  put('body-temperature', say('short.body-temperature'), values['body-temperature'])
+  put('temperature', say('short.temperature'), values['temperature'])
   if (size !== 's') put('glucose', say('short.glucose'), values.glucose)
   return list
 }

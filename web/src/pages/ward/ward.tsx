@@ -9,10 +9,12 @@ import { useMe, useWard } from '../../api/queries'
 import type { Bed, Ward } from '../../api/types'
 import { socket } from '../../live/socket'
 import { live, useLink } from '../../live/store'
-import { Empty, Skeleton, Trouble } from '../../parts/states'
+import { Skeleton, Trouble } from '../../parts/states'
 import { usePreferences } from '../../preferences'
+import { leads } from '../../sweep/leads'
 import { useSay } from '../../words'
 import { fit } from './fit'
+import { NoBeds } from './none'
 import { worstFirst } from './order'
 import { SweepLayer, type Scale } from './sweep-layer'
 import { Summary } from './summary'
@@ -27,7 +29,7 @@ export function WardPage({ id }: { id: string }) {
   if (answer.isPending) return <WardSkeleton />
   if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
   const { ward, beds } = answer.data
-  if ((beds ?? []).length === 0) return <Empty title={say('ward.noBeds.title')}>{say('ward.noBeds.do')}</Empty>
+  if ((beds ?? []).length === 0) return <NoBeds ward={ward} />
   return <Central ward={ward} beds={beds ?? []} />
 }
 
@@ -50,7 +52,7 @@ function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
   useMemo(() => live.seed(beds), [beds])
   const ids = beds.map((b) => b.id).join(' ')
   useEffect(() => {
-    socket.show({ beds: ids.split(' '), waves: small ? [] : ['ecg-ii', 'pleth'] })
+    socket.show({ beds: ids.split(' '), waves: small ? [] : [...leads, 'pleth'] })
   }, [ids, small])
 
   const fixed = useMemo(() => [...beds].sort((a, b) => a.position - b.position), [beds])
