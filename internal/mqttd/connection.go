@@ -96,8 +96,6 @@ func (c *connection) serve(ctx context.Context) {
 	defer c.cancel()
 	unhook := context.AfterFunc(ctx, func() { c.kill(mqtt.ServerShuttingDown, errStopping) })
 	defer unhook()
-	defer close(c.gone)
-	defer c.server.leave(c)
 
 	var writer sync.WaitGroup
 	writer.Go(c.write)
@@ -106,8 +104,10 @@ func (c *connection) serve(ctx context.Context) {
 	c.finish()
 	c.output.end()
 	writer.Wait()
-	c.conn.Close()
 	c.part()
+	c.server.leave(c)
+	close(c.gone)
+	c.hangUp()
 }
 
 // kill ends the connection: the reader stops, the client is told why if it can be.
@@ -150,6 +150,25 @@ func (c *connection) finish() {
 	default:
 		s.log.Debug("mqtt: connection closed", "client", x.client, "remote", c.remote, "reason", c.reason.String(), "error", c.cause)
 	}
+}
+
+// lingerTime and lingerBytes bound how long a closed connection is still read.
+const (
+	lingerTime  = 200 * time.Millisecond
+	lingerBytes = 1 << 20
+)
+
+// hangUp closes the socket. A socket that is closed with unread input resets the
+// connection, and the reset can overtake what was written last: the reason, or
+// acknowledgements. So what the client is still sending is read away for a moment.
+func (c *connection) hangUp() {
+	defer c.conn.Close()
+	half, ok := c.conn.(interface{ CloseWrite() error })
+	if !ok || isNetwork(c.cause) || half.CloseWrite() != nil {
+		return
+	}
+	c.conn.SetReadDeadline(time.Now().Add(lingerTime))
+	io.Copy(io.Discard, io.LimitReader(c.conn, lingerBytes))
 }
 
 // part leaves the session, which goes on without the connection or ends, and sees
