@@ -14,6 +14,7 @@ package device
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"github.com/vigilcare/vigil/vital"
@@ -70,6 +71,9 @@ var Catalogue = []Decoder{
 // MaxBody is the largest packet that any decoder reads.
 const MaxBody = 1 << 20
 
+// maxProblems are listed of one packet; the others are counted.
+const maxProblems = 100
+
 // Decode turns a packet into what it meant. The error is of kind Invalid and
 // names the byte or the field: nothing of the packet can be used.
 func Decode(p Packet) (Result, error) {
@@ -81,6 +85,9 @@ func Decode(p Packet) (Result, error) {
 	r.Decoder = d.ID()
 	if err != nil {
 		return Result{Decoder: r.Decoder}, err
+	}
+	if more := len(r.Problems) - maxProblems; more > 0 {
+		r.Problems = append(r.Problems[:maxProblems:maxProblems], Problem{Where: "packet", Reason: strconv.Itoa(more) + " more problems like these"})
 	}
 	for i := range r.Readings {
 		r.Readings[i].Decoder = r.Decoder

@@ -373,9 +373,7 @@ func (d *decoder) note(where string, f *fields) {
 }
 
 func (d *decoder) report(where, why string) {
-	if len(d.problems) < maxProblems {
-		d.problems = append(d.problems, vital.Problem{Where: where, Reason: why})
-	}
+	d.problems = append(d.problems, vital.Problem{Where: where, Reason: why})
 }
 
 // cut makes a name from outside fit for a message.

@@ -53,5 +53,4 @@ const (
 	MaxEvents   = 1000
 	maxName     = 64
 	maxText     = 1000
-	maxProblems = 100
 )
