@@ -76,7 +76,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, s serving) (err erro
 		}
 	}()
 	at := addresses{PID: os.Getpid()}
-	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"upkeep", n.upkeep}}
+	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"upkeep", n.upkeep}, {"counters", n.sample}}
 	if c.MQTT != "" {
 		l, scheme, err := n.listen(c.MQTT, "mqtt")
 		if err != nil {

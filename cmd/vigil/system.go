@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,21 +25,49 @@ type reading struct {
 	packets, readings, waves, acks uint64
 }
 
-// rates takes the present counters and returns what they grew by per second over
-// the last ten seconds.
+// sampleEvery is how often the counters are remembered.
+const sampleEvery = 2 * time.Second
+
+// sample remembers the counters for ten seconds, until ctx ends.
+func (n *node) sample(ctx context.Context) error {
+	for {
+		n.gauge.add(n.counters())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(sampleEvery):
+		}
+	}
+}
+
+func (n *node) counters() reading {
+	t := n.flow.Totals()
+	accepted, _ := n.door.Accepted()
+	return reading{time.Now(), t.Packets, t.Readings, t.Waves, accepted}
+}
+
+func (g *gauge) add(r reading) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.past = append(g.past, r)
+	for len(g.past) > 1 && r.at.Sub(g.past[0].at) > 10*time.Second {
+		g.past = g.past[1:]
+	}
+}
+
+// rates returns what the counters grew by per second over the last ten seconds.
 func (g *gauge) rates(now reading) webd.Rates {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.past = append(g.past, now)
-	for len(g.past) > 2 && now.at.Sub(g.past[1].at) >= 10*time.Second {
-		g.past = g.past[1:]
+	if len(g.past) == 0 {
+		return webd.Rates{}
 	}
 	then := g.past[0]
 	s := now.at.Sub(then.at).Seconds()
 	if s <= 0 {
 		return webd.Rates{}
 	}
-	per := func(a, b uint64) float64 { return float64(b-a) / s }
+	per := func(a, b uint64) float64 { return math.Round(float64(b-a)/s*10) / 10 }
 	return webd.Rates{
 		Packets: per(then.packets, now.packets), Readings: per(then.readings, now.readings),
 		Waves: per(then.waves, now.waves), Acks: per(then.acks, now.acks),
@@ -47,10 +76,8 @@ func (g *gauge) rates(now reading) webd.Rates {
 
 // system says how the machine does.
 func (n *node) system(ctx context.Context) (webd.SystemState, error) {
-	t := n.flow.Totals()
-	accepted, _ := n.door.Accepted()
 	s := webd.SystemState{
-		Rates:   n.gauge.rates(reading{time.Now(), t.Packets, t.Readings, t.Waves, accepted}),
+		Rates:   n.gauge.rates(n.counters()),
 		Clients: n.mqtt.Stats().Connections, Uptime: int64(time.Since(n.began).Seconds()), Version: version,
 	}
 	var memory runtime.MemStats
