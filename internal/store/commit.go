@@ -142,9 +142,20 @@ func number(f float64) sql.NullFloat64 {
 func putChunks(t *tx, b *Batch) error { return t.putChunks(b.Chunks, 0) }
 
 func (t *tx) putChunks(chunks []Chunk, correction int64) error {
-	in := t.insert("INSERT INTO chunk (series, from_ms, to_ms, samples, low, high, quality, late, made_by, superseded, damaged, body)", 12, "")
+	type key struct {
+		series int64
+		from   vital.Instant
+	}
+	before := map[key]int{} // rows of one statement do not see each other
+	in := t.insert("INSERT INTO chunk (series, from_ms, version, to_ms, samples, low, high, quality, late, made_by, superseded, damaged, body)", 14, "")
+	in.row = "(?, ?, (SELECT COALESCE(MAX(c.version), 0) FROM chunk c WHERE c.series = ? AND c.from_ms = ?) + ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"
 	for _, c := range chunks {
-		in.add(c.Series, c.From, c.To, c.Count, number(c.Low), number(c.High), c.Quality, c.Late, correction, 0, false, c.Body)
+		k := key{c.Series, c.From}
+		before[k]++
+		in.add(c.Series, c.From, c.Series, c.From, before[k], c.To, c.Count, number(c.Low), number(c.High), c.Quality, c.Late, correction, false, c.Body)
+		if t.d.dialect.rows == 1 {
+			delete(before, k)
+		}
 	}
 	return in.done("chunks")
 }
@@ -299,7 +310,8 @@ func putSnapshot(t *tx, b *Batch) error {
 type inserter struct {
 	t          *tx
 	head, tail string
-	columns    int
+	row        string // one row of values; empty: a ? per column
+	columns    int    // parameters per row
 	args       []any
 	full       *sql.Stmt
 	err        error
@@ -331,7 +343,10 @@ func (i *inserter) add(args ...any) {
 func (i *inserter) text(rows int) string {
 	q := new(query)
 	q.add(i.head + " VALUES ")
-	one := "(" + strings.TrimSuffix(strings.Repeat("?, ", i.columns), ", ") + ")"
+	one := i.row
+	if one == "" {
+		one = "(" + strings.TrimSuffix(strings.Repeat("?, ", i.columns), ", ") + ")"
+	}
 	none := make([]any, i.columns)
 	for r := range rows {
 		q.when(r > 0, ", ").add(one, none...)

@@ -27,7 +27,7 @@ type Options struct {
 type DB struct {
 	dialect dialect
 	write   *sql.DB
-	read    *sql.DB
+	read    *readers
 	log     *slog.Logger
 	broken  atomic.Pointer[error] // set once the disk refused a sync: nothing is written after that
 
@@ -63,17 +63,18 @@ func connect(ctx context.Context, o Options) (*DB, error) {
 	default:
 		return nil, vital.Errorf(vital.Invalid, "open store: the DSN must begin with sqlite: or postgres://")
 	}
-	var err error
-	if d.write, d.read, err = d.dialect.open(ctx); err != nil {
+	write, read, err := d.dialect.open(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("open %s store: %w", d.dialect.name, err)
 	}
+	d.write, d.read = write, &readers{DB: read, prepares: d.dialect.prepares}
 	return d, nil
 }
 
 // Close closes the database. What was committed stays.
 func (d *DB) Close() error {
 	err := d.read.Close()
-	if d.write != d.read {
+	if d.write != d.read.DB {
 		err = errors.Join(err, d.write.Close())
 	}
 	return err
@@ -90,6 +91,7 @@ var errDisk = errors.New("the disk did not keep what was written")
 type dialect struct {
 	name         string
 	rows         int               // rows per INSERT that are quickest
+	prepares     bool              // parsing a query is dear enough to remember it; pgx does so itself
 	words        *strings.Replacer // of the placeholders in migration files
 	home         string            // folder of the database, empty when it is a server
 	backupAdvice string

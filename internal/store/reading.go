@@ -40,7 +40,9 @@ func (d *DB) Waves(ctx context.Context, r Rows, q Query) ([]vital.Waveform, erro
 	for _, v := range rows {
 		packets, err := DecodeWave(v.block)
 		if err != nil {
-			d.quarantine(ctx, "wave", v.id, v.series, err)
+			d.quarantine(ctx, v.series, "waveform of "+vital.Instant(v.block.From/1000).String(), err, func(t *tx) (int64, error) {
+				return t.exec("UPDATE wave SET damaged = $1 WHERE id = $2 AND damaged = $3", true, v.id, false)
+			})
 			continue
 		}
 		for _, w := range packets {

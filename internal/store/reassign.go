@@ -88,7 +88,7 @@ func (k *Reassignment) was(p vital.PatientID) {
 }
 
 func (t *tx) moveChunks(e audit.Entry, k *Reassignment) error {
-	q := ask(selectChunks, e.Site).add(" AND s.device = ? AND s.patient <> ? AND c.from_ms < ? AND c.to_ms >= ? AND c.superseded = 0 AND c.damaged = ? ORDER BY c.id",
+	q := ask(selectChunks, e.Site).add(" AND s.device = ? AND s.patient <> ? AND c.from_ms < ? AND c.to_ms >= ? AND c.superseded = 0 AND c.damaged = ? ORDER BY s.id, c.from_ms, c.version",
 		k.Device, k.Patient, k.To, k.From, false)
 	rows, err := collect(t.ctx, t.sql, q, scanChunk)
 	if err != nil {
@@ -97,7 +97,7 @@ func (t *tx) moveChunks(e audit.Entry, k *Reassignment) error {
 	for _, c := range rows {
 		parts, err := t.splitChunk(Chunk{Series: c.series.ID, From: c.from, To: c.to, Late: c.late, Body: c.body}, c.series, *k)
 		if err != nil {
-			return fmt.Errorf("chunk %d: %w", c.id, err)
+			return fmt.Errorf("chunk of %s: %w", c.from, err)
 		}
 		if parts == nil {
 			continue
@@ -105,7 +105,7 @@ func (t *tx) moveChunks(e audit.Entry, k *Reassignment) error {
 		if err := t.putChunks(parts, k.ID); err != nil {
 			return err
 		}
-		if _, err := t.exec("UPDATE chunk SET superseded = $1 WHERE id = $2", k.ID, c.id); err != nil {
+		if _, err := t.exec("UPDATE chunk SET superseded = $1 WHERE series = $2 AND from_ms = $3 AND version = $4", k.ID, c.series.ID, c.from, c.version); err != nil {
 			return err
 		}
 		k.was(c.series.Patient)
@@ -261,7 +261,7 @@ func (t *tx) moveLatest(site vital.Site, k Reassignment) error {
 }
 
 func (t *tx) newest(site vital.Site, p vital.PatientID, metric string) (Latest, bool, error) {
-	q := ask(selectChunks, site).add(" AND s.patient = ? AND s.metric = ? AND c.superseded = 0 AND c.damaged = ? ORDER BY c.to_ms DESC, c.id DESC LIMIT 1", p, metric, false)
+	q := ask(selectChunks, site).add(" AND s.patient = ? AND s.metric = ? AND c.superseded = 0 AND c.damaged = ? ORDER BY c.to_ms DESC, c.from_ms DESC, c.version DESC LIMIT 1", p, metric, false)
 	rows, err := collect(t.ctx, t.sql, q, scanChunk)
 	if err != nil || len(rows) == 0 {
 		return Latest{}, false, err

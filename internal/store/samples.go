@@ -43,7 +43,7 @@ func (q Query) narrow(s *query, r Rows) *query {
 }
 
 type storedChunk struct {
-	id        int64
+	version   int64
 	series    Series
 	from, to  vital.Instant
 	count     int
@@ -54,12 +54,12 @@ type storedChunk struct {
 	body      []byte
 }
 
-const selectChunks = `SELECT c.id, s.id, s.site, s.patient, s.device, s.metric, s.unit, s.decoder, c.from_ms, c.to_ms, c.samples,
+const selectChunks = `SELECT c.version, s.id, s.site, s.patient, s.device, s.metric, s.unit, s.decoder, c.from_ms, c.to_ms, c.samples,
 	c.low, c.high, c.quality, c.late, c.damaged, c.body FROM series s JOIN chunk c ON c.series = s.id WHERE s.site = ?`
 
 func scanChunk(scan func(...any) error, c *storedChunk) error {
 	v := &c.series
-	return scan(&c.id, &v.ID, &v.Site, &v.Patient, &v.Device, &v.Metric, &v.Unit, &v.Decoder, &c.from, &c.to, &c.count,
+	return scan(&c.version, &v.ID, &v.Site, &v.Patient, &v.Device, &v.Metric, &v.Unit, &v.Decoder, &c.from, &c.to, &c.count,
 		&c.low, &c.high, &c.quality, &c.late, &c.damaged, &c.body)
 }
 
@@ -67,7 +67,7 @@ func scanChunk(scan func(...any) error, c *storedChunk) error {
 func (d *DB) chunks(ctx context.Context, r Rows, q Query) ([]storedChunk, error) {
 	s := ask(selectChunks, r.Site)
 	q.narrow(s, r).add(" AND c.from_ms >= ? AND c.from_ms < ? AND c.to_ms >= ? AND c.superseded = 0", q.From-chunkSpan, q.To, q.From)
-	return collect(ctx, d.read, s.add(" ORDER BY s.metric, s.device, s.id, c.from_ms, c.id"), scanChunk)
+	return collect(ctx, d.read, s.add(" ORDER BY s.metric, s.device, s.id, c.from_ms, c.version"), scanChunk)
 }
 
 // Samples reads what is stored: overlapping chunks are merged, corrected ones
@@ -130,11 +130,13 @@ func countOf(chunks []storedChunk) (n int) {
 // open decodes a chunk behind out. One that does not check is put in quarantine.
 func (d *DB) open(ctx context.Context, out []Sample, c storedChunk) ([]Sample, error) {
 	if c.damaged {
-		return out, vital.Errorf(vital.Internal, "chunk %d is in quarantine", c.id)
+		return out, vital.Errorf(vital.Internal, "the chunk of %s is in quarantine", c.from)
 	}
 	out, err := appendChunk(out, c.body)
 	if err != nil {
-		d.quarantine(ctx, "chunk", c.id, c.series, err)
+		d.quarantine(ctx, c.series, "chunk of "+c.from.String(), err, func(t *tx) (int64, error) {
+			return t.exec("UPDATE chunk SET damaged = $1 WHERE series = $2 AND from_ms = $3 AND version = $4 AND damaged = $5", true, c.series.ID, c.from, c.version, false)
+		})
 	}
 	return out, err
 }

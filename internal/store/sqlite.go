@@ -24,7 +24,7 @@ type sqlite struct{ path string }
 
 func (s sqlite) dialect() dialect {
 	return dialect{
-		name: "sqlite", rows: 1, home: filepath.Dir(s.path), backupAdvice: "VACUUM INTO a new file, done automatically",
+		name: "sqlite", rows: 1, prepares: true, home: filepath.Dir(s.path), backupAdvice: "VACUUM INTO a new file, done automatically",
 		words: strings.NewReplacer("{serial}", "INTEGER PRIMARY KEY", "{bytes}", "BLOB", "{keyed}", "WITHOUT ROWID"),
 		open:  s.open, lock: s.lock, exists: s.exists, backup: s.backup, scrub: s.scrub, size: s.size, kind: s.kind,
 	}
@@ -37,7 +37,9 @@ func (s sqlite) open(ctx context.Context) (write, read *sql.DB, err error) {
 	if s.path == "" || strings.Contains(s.path, ":memory:") {
 		return nil, nil, vital.Errorf(vital.Invalid, "the path of the database is empty or in memory: it must be a file")
 	}
-	if write, err = sql.Open("sqlite", s.dsn("_txlock=immediate", "synchronous(FULL)", "cache_size(-32768)", "secure_delete(FAST)", "journal_size_limit(67108864)")); err != nil {
+	// Pages of chunks are written again and again: checkpoints at 32 MB instead of
+	// 4 MB nearly double the rate.
+	if write, err = sql.Open("sqlite", s.dsn("_txlock=immediate", "synchronous(FULL)", "cache_size(-32768)", "wal_autocheckpoint(8192)", "secure_delete(FAST)", "journal_size_limit(67108864)")); err != nil {
 		return nil, nil, err
 	}
 	write.SetMaxOpenConns(1)

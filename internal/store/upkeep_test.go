@@ -68,7 +68,7 @@ func TestQuarantine(t *testing.T) {
 	raw, err := sql.Open("sqlite", path)
 	must(t, err)
 	defer raw.Close()
-	_, err = raw.Exec("UPDATE chunk SET body = X'0102030405060708' WHERE id = 1")
+	_, err = raw.Exec("UPDATE chunk SET body = X'0102030405060708' WHERE from_ms = (SELECT MIN(from_ms) FROM chunk)")
 	must(t, err)
 	for range 2 {
 		tr := got(d.Samples(ctx, everything, store.Query{Patient: "p-a1", From: t0, To: t0 + 1e9}))(t)

@@ -29,13 +29,14 @@ CREATE TABLE correction (
   id {serial}, site TEXT NOT NULL, at BIGINT NOT NULL, device TEXT NOT NULL, from_ms BIGINT NOT NULL,
   to_ms BIGINT NOT NULL, patient TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL);
 
+-- Chunks lie in the order of their key, so that a day of one vital is one or two
+-- pages and not a dozen. version tells apart what began in the same millisecond.
 CREATE TABLE chunk (
-  id {serial}, series BIGINT NOT NULL REFERENCES series (id), from_ms BIGINT NOT NULL, to_ms BIGINT NOT NULL,
+  series BIGINT NOT NULL REFERENCES series (id), from_ms BIGINT NOT NULL, version BIGINT NOT NULL, to_ms BIGINT NOT NULL,
   samples BIGINT NOT NULL, low DOUBLE PRECISION, high DOUBLE PRECISION, quality BIGINT NOT NULL,
   late BOOLEAN NOT NULL, made_by BIGINT NOT NULL, superseded BIGINT NOT NULL, damaged BOOLEAN NOT NULL,
-  body {bytes} NOT NULL);
-
-CREATE INDEX chunk_time ON chunk (series, from_ms);
+  body {bytes} NOT NULL,
+  PRIMARY KEY (series, from_ms, version)) {keyed};
 
 CREATE TABLE wave (
   id {serial}, series BIGINT NOT NULL REFERENCES series (id), from_us BIGINT NOT NULL, to_us BIGINT NOT NULL,
