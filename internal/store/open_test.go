@@ -121,3 +121,12 @@ func ward(t *testing.T, d *store.DB, name string, beds int) {
 		got(d.Bind(ctx, entry("device.bind"), store.Binding{ID: "bn-" + n, Device: vital.DeviceID("m-" + n), Patient: vital.PatientID("p-" + n), From: t0}))(t)
 	}
 }
+
+// rawDB opens the file beside the store, to look and to damage.
+func rawDB(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	d, err := sql.Open("sqlite", path)
+	must(t, err)
+	t.Cleanup(func() { d.Close() })
+	return d
+}
