@@ -210,3 +210,25 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+func TestTimeForms(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-01-31T23:59:59.999Z": "2026-01-31T23:59:59.999Z", "2024-02-29T00:00:00Z": "2024-02-29T00:00:00.000Z", "2026-11-22T09:30:00.123456789+14:00": "2026-11-21T19:30:00.123Z",
+		"2026-11-22t09:30:00z": "", "2026-11-22 09:30:00Z": "", "2026-11-22T24:00:00Z": "", "2026-11-22T09:60:00Z": "", "2026-13-01T00:00:00Z": "", "2025-02-29T00:00:00Z": "",
+		"2026-11-22T09:30:00+24:00": "", "2026-11-22T09:30:00+0100": "", "2026-11-22T09:30:00.Z": "", "2026-11-22T09:30Z": "", "20-11-22T09:30:00Z": "", "9999-12-31T23:59:59-00:01": "", "2026-11-22T9:30:00Z": "", "2026-11-22T09:30:00,5Z": "", "2026-1x-22T09:30:00Z": "", "1970-01-01T00:00:00Z": "",
+	} {
+		p, _, err := vjson.Decode([]byte(`{"time":"` + text + `","readings":[]}`))
+		if (err == nil) != (want != "") || err == nil && p.Time.String() != want {
+			t.Errorf("%s: got %v, %v, want %q", text, p.Time, err, want)
+		}
+	}
+}
+
+func TestHexEscapes(t *testing.T) {
+	for text, want := range map[string]string{`\u00E9`: "é", `\uABCD`: "\uabcd", `\uD83D\uDE00`: "😀", `\uD83D`: "", `\uD83Dx`: "", `\uDE00\uD83D`: "", `\u12`: "", `\u12G4`: "", `\`: ""} {
+		p, _, err := vjson.Decode([]byte(`{"kind":"note","text":"` + text + `"}`))
+		if (err == nil) != (want != "") || err == nil && p.Events[0].Text != want {
+			t.Errorf("%s: %+v %v", text, p.Events, err)
+		}
+	}
+}
