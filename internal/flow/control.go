@@ -80,7 +80,15 @@ func (f *Flow) reload(ctx context.Context) error {
 	for _, b := range bindings {
 		list = append(list, ingest.Binding{Device: b.Device, Patient: b.Patient, Room: b.Room, From: b.From, To: b.To})
 	}
-	f.o.Registry.Replace(facts, list)
+	made, err := f.db.Corrections(ctx, f.site)
+	if err != nil {
+		return vital.Errorf(vital.KindOf(err), "load the corrections: %w", err)
+	}
+	corrections := make([]ingest.Binding, 0, len(made))
+	for _, c := range made {
+		corrections = append(corrections, ingest.Binding{Device: c.Device, Patient: c.Patient, From: c.From, To: c.To})
+	}
+	f.o.Registry.Replace(facts, list, corrections)
 	return nil
 }
 

@@ -261,6 +261,35 @@ func TestFlowKeepsWhatItCannotRead(t *testing.T) {
 	}
 }
 
+// Hours that belong to another patient move, those in open chunks too, and the
+// wrong patient's latest values are taken back.
+func TestFlowReassign(t *testing.T) {
+	r := open(t, filepath.Join(t.TempDir(), "v.db"), journal.NewMemory())
+	r.furnish()
+	r.send(1, 200)
+	r.settle()
+	if err := r.db.Reassign(t.Context(), entry("device.reassign"), "m-a", base, base+3600_000, "p-b"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.flow.Changed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.sequences("p-a", "heart-rate"); len(got) != 0 {
+		t.Errorf("the wrong patient still has %d readings", len(got))
+	}
+	if got := r.sequences("p-b", "heart-rate"); len(got) != 400 {
+		t.Errorf("the right patient has %d readings, want 200 of each monitor", len(got))
+	}
+	if got := r.flow.Latest(store.Everything(site), []vital.PatientID{"p-a"}); len(got) != 0 {
+		t.Errorf("the wrong patient still shows %+v", got)
+	}
+	r.send(201, 10) // later packets of those hours follow
+	r.settle()
+	if got := r.sequences("p-a", "heart-rate"); len(got) != 0 {
+		t.Errorf("%d readings of those hours still go to the wrong patient", len(got))
+	}
+}
+
 // Stopping and starting again loses and repeats nothing.
 func TestFlowRestart(t *testing.T) {
 	path, log := filepath.Join(t.TempDir(), "v.db"), journal.NewMemory()

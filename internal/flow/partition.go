@@ -277,9 +277,7 @@ func (p *partition) tick(at vital.Instant) error {
 			delete(p.waveHeads, id)
 		}
 	}
-	// The map's order must not decide the order in the store.
-	slices.SortStableFunc(p.effects.batch.Chunks, func(a, b store.Chunk) int { return cmp.Compare(a.Series, b.Series) })
-	slices.SortStableFunc(p.effects.batch.Waves, func(a, b store.WaveBlock) int { return cmp.Compare(a.Series, b.Series) })
+	p.inOrder()
 	p.writeSeen()
 	p.effects.now = true
 	if at.Sub(p.saved) >= snapshotEvery {
@@ -300,6 +298,11 @@ func (p *partition) steer(c control) error {
 		return nil
 	}
 	p.control = max(p.control, c.ID)
+	if c.Kind == store.ControlReassign {
+		if err := p.reassign(c.Body); err != nil {
+			return err
+		}
+	}
 	for _, f := range c.Facts {
 		if p.f.readingsPartition(f.Patient, "") == p.number {
 			p.board.Facts(f, c.At)
@@ -311,6 +314,37 @@ func (p *partition) steer(c control) error {
 	p.effects.update.Changed = true
 	p.effects.now = true
 	return nil
+}
+
+// reassign closes what is open of a device whose hours belong to another
+// patient: the store moves those hours as it takes the chunks. What the wrong
+// patient's screen showed of them is taken back.
+func (p *partition) reassign(body []byte) error {
+	var k store.Reassignment
+	if err := json.Unmarshal(body, &k); err != nil {
+		return vital.Errorf(vital.Internal, "read a reassignment: %w", err)
+	}
+	for key, h := range p.heads {
+		if p.series[key.series].Device == k.Device {
+			p.seal(key, h)
+		}
+	}
+	for id, h := range p.waveHeads {
+		if p.series[id].Device == k.Device {
+			p.effects.batch.Waves = append(p.effects.batch.Waves, h.Seal())
+			delete(p.waveHeads, id)
+		}
+	}
+	p.inOrder()
+	p.board.Forget(k.Device, k.From, k.To, k.Patient)
+	return nil
+}
+
+// inOrder sorts what was closed while walking a map: its order must not decide
+// the order in the store.
+func (p *partition) inOrder() {
+	slices.SortStableFunc(p.effects.batch.Chunks, func(a, b store.Chunk) int { return cmp.Compare(a.Series, b.Series) })
+	slices.SortStableFunc(p.effects.batch.Waves, func(a, b store.WaveBlock) int { return cmp.Compare(a.Series, b.Series) })
 }
 
 // finish drains the board into the effects and commits what is due. Up to the

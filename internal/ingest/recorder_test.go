@@ -31,6 +31,7 @@ func newTestRecorder() (*Recorder, *Registry, *memoryPast) {
 	reg.Replace(
 		[]DeviceFacts{{ID: "m1", Kind: "monitor"}, {ID: "demo1", Kind: "monitor", Demo: true}},
 		[]Binding{{Device: "m1", Patient: "p-a", From: t0 - 1000_000, To: t0 + 100_000}, {Device: "m1", Patient: "p-b", From: t0 + 200_000}, {Device: "demo1", Patient: "p-demo", From: 1}},
+		nil,
 	)
 	past := &memoryPast{}
 	return NewRecorder(reg, past, nil), reg, past
@@ -81,6 +82,22 @@ func TestRecordBindsAtTheDevicesTime(t *testing.T) {
 				t.Fatalf("patient %q, quality %v; want %q, unbound %v", got.Patient, got.Quality, tt.patient, tt.unbound)
 			}
 		})
+	}
+}
+
+func TestRecordFollowsCorrections(t *testing.T) {
+	r, reg, past := newTestRecorder()
+	reg.Replace([]DeviceFacts{{ID: "m1"}},
+		[]Binding{{Device: "m1", Patient: "p-a", From: t0 - 1000_000}},
+		[]Binding{{Device: "m1", Patient: "p-x", From: t0, To: t0 + 60_000}, {Device: "m1", Patient: "p-y", From: t0 + 30_000, To: t0 + 60_000}})
+	for _, tt := range []struct {
+		at   vital.Instant
+		want vital.PatientID
+	}{{t0 - 1, "p-a"}, {t0, "p-x"}, {t0 + 30_000, "p-y"}, {t0 + 60_000, "p-a"}} {
+		batches, _ := record(t, r, past, "m1", t0+300_000, body(int(tt.at-t0+2), tt.at, "72"))
+		if got := batches[0].Patient; got != tt.want {
+			t.Errorf("at %v: patient %s, want %s", tt.at, got, tt.want)
+		}
 	}
 }
 

@@ -29,13 +29,22 @@ type Binding struct {
 type Registry struct{ now atomic.Pointer[registry] }
 
 type registry struct {
-	devices  map[vital.DeviceID]DeviceFacts
-	bindings map[vital.DeviceID][]Binding // newest first
+	devices     map[vital.DeviceID]DeviceFacts
+	bindings    map[vital.DeviceID][]Binding // newest first
+	corrections map[vital.DeviceID][]Binding // newest first; they win
 }
 
-// Replace takes what the store holds now.
-func (r *Registry) Replace(devices []DeviceFacts, bindings []Binding) {
-	next := &registry{devices: make(map[vital.DeviceID]DeviceFacts, len(devices)), bindings: map[vital.DeviceID][]Binding{}}
+// Replace takes what the store holds now. Corrections say, after the fact, whose
+// hours of a device were; they are in the order in which they were made, and a
+// later one wins over an earlier one and over every binding.
+func (r *Registry) Replace(devices []DeviceFacts, bindings, corrections []Binding) {
+	next := &registry{
+		devices: make(map[vital.DeviceID]DeviceFacts, len(devices)), bindings: map[vital.DeviceID][]Binding{},
+		corrections: map[vital.DeviceID][]Binding{},
+	}
+	for _, c := range slices.Backward(corrections) {
+		next.corrections[c.Device] = append(next.corrections[c.Device], c)
+	}
 	for _, d := range devices {
 		next.devices[d.ID] = d
 	}
@@ -64,9 +73,11 @@ func (r *Registry) BindingAt(id vital.DeviceID, at vital.Instant) (Binding, bool
 	if g == nil {
 		return Binding{}, false
 	}
-	for _, b := range g.bindings[id] {
-		if at >= b.From && (b.To == 0 || at < b.To) {
-			return b, true
+	for _, list := range [][]Binding{g.corrections[id], g.bindings[id]} {
+		for _, b := range list {
+			if at >= b.From && (b.To == 0 || at < b.To) {
+				return b, true
+			}
 		}
 	}
 	return Binding{}, false

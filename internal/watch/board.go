@@ -163,6 +163,26 @@ func usable(q vital.Quality) bool {
 	return q&(vital.Doubtful&^vital.Demo) == 0
 }
 
+// Forget takes back the values that a device gave in [from, to) to anybody but
+// its rightful patient.
+func (b *Board) Forget(device vital.DeviceID, from, to vital.Instant, except vital.PatientID) {
+	for id, p := range b.patients {
+		if id == except {
+			continue
+		}
+		for metric, list := range p.Latest {
+			kept := slices.DeleteFunc(list, func(r vital.Reading) bool {
+				return r.Device == device && r.Clocks.Effective >= from && r.Clocks.Effective < to
+			})
+			if len(kept) == 0 {
+				delete(p.Latest, metric)
+			} else {
+				p.Latest[metric] = kept
+			}
+		}
+	}
+}
+
 // Wave takes one waveform block: it proves that its stream flows.
 func (b *Board) Wave(w vital.Waveform) {
 	if w.Patient == "" || w.Quality.Has(vital.Late) {
