@@ -199,12 +199,19 @@ func runConfig(_ context.Context, w world, args []string) error {
 	if err := complete(); err != nil {
 		return err
 	}
+	return c.print(w.out)
+}
+
+// print writes the configuration as a file that can be read back, without secrets.
+func (c *config) print(w io.Writer) error {
 	for _, f := range c.fields() {
 		v := f.get()
 		if f.key == "store" || f.key == "nats" {
 			v = hidePassword(v)
 		}
-		fmt.Fprintf(w.out, "%-15s %-24s # %s\n", f.key+":", strconv.Quote(v), f.help)
+		if _, err := fmt.Fprintf(w, "%-15s %-24s # %s\n", f.key+":", strconv.Quote(v), f.help); err != nil {
+			return err
+		}
 	}
 	return nil
 }
