@@ -15,16 +15,24 @@ import (
 	"github.com/vigilcare/vigil/vital"
 )
 
-// BenchmarkWriterJetStream measures what a door sees: so many senders, each
-// waiting for its acknowledgement before it sends again, 200 bytes a record. The
-// disk's own time for one synced write is measured right before, on the same
-// disk, since it moves by the minute.
+// BenchmarkWriterJetStream and BenchmarkWriterFiles measure what a door sees: so
+// many senders, each waiting for its acknowledgement before it sends again, 200
+// bytes a record. The disk's own time for one synced write is measured right
+// before, on the same disk, since it moves by the minute.
 func BenchmarkWriterJetStream(b *testing.B) {
+	benchmarkWriter(b, func(b *testing.B, directory string) journal.Log { return openJetStream(b, directory) })
+}
+
+func BenchmarkWriterFiles(b *testing.B) {
+	benchmarkWriter(b, func(b *testing.B, directory string) journal.Log { return openFiles(b, directory) })
+}
+
+func benchmarkWriter(b *testing.B, open func(b *testing.B, directory string) journal.Log) {
 	for _, senders := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("senders=%d", senders), func(b *testing.B) {
 			directory := b.TempDir()
 			raw := syncTimes(b, directory)
-			l := openJetStream(b, filepath.Join(directory, "journal"))
+			l := open(b, filepath.Join(directory, "journal"))
 			k := openRing(b, &journal.MemoryKeys{})
 			w := openWriter(b, l, k)
 			times := send(b, k, w, senders)
@@ -112,8 +120,12 @@ func milliseconds(times []time.Duration, q float64) float64 {
 // BenchmarkReplay measures reading back: open, check and unseal 200-byte records
 // in frames of 500.
 func BenchmarkReplay(b *testing.B) {
+	b.Run("jetstream", func(b *testing.B) { benchmarkReplay(b, openJetStream(b, b.TempDir())) })
+	b.Run("files", func(b *testing.B) { benchmarkReplay(b, openFiles(b, b.TempDir())) })
+}
+
+func benchmarkReplay(b *testing.B, l journal.Log) {
 	ctx := context.Background()
-	l := openJetStream(b, b.TempDir())
 	k := openRing(b, &journal.MemoryKeys{})
 	w := openWriter(b, l, k)
 	key, err := k.For(ctx, "device/monitor-1")
