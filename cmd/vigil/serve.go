@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vigilcare/vigil/internal/deviced"
 	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/web"
 )
@@ -137,6 +138,11 @@ func serveHTTP(ctx context.Context, l net.Listener, s *http.Server) error {
 func (n *node) screens(demo bool, at addresses) (*webd.Server, error) {
 	return webd.New(webd.Options{
 		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system,
-		Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Secure: strings.HasPrefix(at.HTTP, "https"),
+		Telemetry: n.telemetry(), Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Secure: strings.HasPrefix(at.HTTP, "https"),
 	})
+}
+
+// telemetry builds the HTTP door for devices.
+func (n *node) telemetry() *deviced.Door {
+	return deviced.New(deviced.Options{Gate: n.gate, Journal: n.door, Decoded: n.flow.Decoded, Site: n.site, Now: time.Now, Log: n.log})
 }
