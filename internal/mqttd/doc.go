@@ -115,6 +115,7 @@ type Limits struct {
 	ConnectTime       time.Duration // from accept to a whole CONNECT, 10 s
 	KeepAlive         time.Duration // longest keep-alive of a level 5 client, 10 min
 	InFlight          int           // unacknowledged packets of one client, 1024
+	InFlightBytes     int           // of them, 4 MiB
 	Messages          int           // per second and connection, 20,000
 	Loose             int           // QoS 0 packets of all clients waiting for the sync, 4096
 	Window            int           // unacknowledged deliveries to one client, 256
@@ -135,6 +136,7 @@ func (l Limits) withDefaults() Limits {
 		ConnectTime:       cmp.Or(l.ConnectTime, 10*time.Second),
 		KeepAlive:         cmp.Or(l.KeepAlive, 10*time.Minute),
 		InFlight:          min(cmp.Or(l.InFlight, 1024), 65535),
+		InFlightBytes:     cmp.Or(l.InFlightBytes, 4<<20),
 		Messages:          cmp.Or(l.Messages, 20_000),
 		Loose:             cmp.Or(l.Loose, 4096),
 		Window:            min(cmp.Or(l.Window, 256), 65535),

@@ -91,25 +91,44 @@ func TestAConnectedClientThatBreaksTheProtocol(t *testing.T) {
 }
 
 // TestAPropertyBombCostsLittle: the largest packet full of the smallest user
-// properties, many times over.
+// properties is refused, and as many as are allowed cost what they say.
 func TestAPropertyBombCostsLittle(t *testing.T) {
-	h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t), Log: slog.New(slog.DiscardHandler)})
-	p := mqtt.Publish{Topic: "v1/monitor-1/event", Properties: new(mqtt.Properties)}
-	p.Properties.User = make([]mqtt.UserProperty, (250<<10)/5)
-	bomb := p.Append(nil, 5)
+	d := newDoor(t)
+	h := open(t, mqttd.Options{Gate: newGate(), Door: d, Log: slog.New(slog.DiscardHandler)})
+	bomb := mqtt.Publish{Topic: "v1/monitor-1/event", Properties: &mqtt.Properties{User: make([]mqtt.UserProperty, (250<<10)/5)}}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	r, _ := h.connected("monitor-1", 5, nil)
-	for range 50 {
-		r.write(bomb)
+	for range 20 {
+		r, _ := h.connected("monitor-1", 5, nil)
+		r.send(&bomb)
+		if reason := r.closed(); reason != mqtt.ImplementationError {
+			t.Fatalf("told %v", reason)
+		}
 	}
-	r.send(mqtt.Ping{Type: mqtt.TypePingreq})
-	r.read()
-	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
-		t.Errorf("the heap grew by %d MiB", grown>>20)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 128<<20 {
+		t.Errorf("20 bombs took %d MiB of allocations", grown>>20)
+	}
+}
+
+// TestInFlightBytesAreBounded: what one client has under way in the Door.
+func TestInFlightBytesAreBounded(t *testing.T) {
+	d := newDoor(t)
+	h := open(t, mqttd.Options{Gate: newGate(), Door: d, Limits: mqttd.Limits{InFlightBytes: 500_000}})
+	d.hold(true)
+	device, _ := h.connected("monitor-1", 4, nil)
+	for id := uint16(1); id <= 10; id++ {
+		device.send(&mqtt.Publish{Topic: "v1/monitor-1/wave", Payload: make([]byte, 100_000), QoS: 1, ID: id})
+	}
+	eventually(t, "four are in the Door", func() bool { return len(d.all()) == 4 })
+	device.silent(50 * time.Millisecond)
+	if n := len(d.all()); n != 4 {
+		t.Errorf("%d packets in the Door", n)
+	}
+	d.hold(false)
+	for range 10 {
+		device.ack(mqtt.TypePuback)
 	}
 }
 

@@ -16,6 +16,7 @@ type ring struct {
 	first  uint64 // oldest unanswered
 	routed uint64 // oldest not yet given to subscribers
 	next   uint64
+	bytes  int // of the messages in slots
 	freed  chan struct{}
 }
 
@@ -33,6 +34,7 @@ type slot struct {
 	answer  mqtt.Type // PUBACK, PUBREC, or 0: none
 	reason  mqtt.Reason
 	id      uint16
+	size    int      // of the message, bytes
 	save    bool     // the answer has to wait for a save
 	message *message // to route, or nil
 	lost    bool     // not accepted: never answered, never routed
@@ -40,13 +42,17 @@ type slot struct {
 
 func (r *ring) init() { r.freed = make(chan struct{}, 1) }
 
-// push takes a slot, or reports that limit are taken.
-func (r *ring) push(s slot, limit int) (at uint64, ok bool) {
+// push takes a slot, or reports that the limits are reached.
+func (r *ring) push(s slot, limits *Limits) (at uint64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.next-r.first >= uint64(limit) {
+	if s.message != nil {
+		s.size = s.message.size()
+	}
+	if under := r.next - r.first; under >= uint64(limits.InFlight) || under > 0 && r.bytes+s.size > limits.InFlightBytes {
 		return 0, false
 	}
+	r.bytes += s.size
 	if r.next-r.first == uint64(len(r.slots)) {
 		larger := make([]slot, max(16, 2*len(r.slots)))
 		for i := r.first; i < r.next; i++ {
@@ -65,7 +71,7 @@ func (r *ring) at(i uint64) *slot { return &r.slots[i%uint64(len(r.slots))] }
 // take waits for a slot: the back-pressure of a client that has too much under way.
 func (c *connection) take(s slot) (uint64, error) {
 	for {
-		if at, ok := c.ring.push(s, c.server.limits.InFlight); ok {
+		if at, ok := c.ring.push(s, &c.server.limits); ok {
 			return at, nil
 		}
 		select {
@@ -157,6 +163,7 @@ func (c *connection) answer() {
 			o.pending = a.Append(o.pending, c.level)
 			acknowledged++
 		}
+		r.bytes -= s.size
 		r.first++
 	}
 	o.mu.Unlock()

@@ -100,6 +100,10 @@ var allowed = [16]uint64{
 	TypeAuth:        bits(propAuthMethod, propAuthData, propReasonString, propUser),
 }
 
+// maxRepeats bounds the properties that may stand any number of times: five bytes
+// of input would else cost more than thirty of memory.
+const maxRepeats = 256
+
 // properties reads the property list that stands in w, or nothing before level 5.
 func (r *reader) properties(w place, level Level) *Properties {
 	if level < Level5 || r.err != nil {
@@ -125,6 +129,9 @@ func (r *reader) properties(w place, level Level) *Properties {
 		}
 		seen |= 1 << id
 		p.read(&list, id)
+		if len(p.User) > maxRepeats || len(p.SubscriptionIDs) > maxRepeats {
+			list.fail(ImplementationError, "more than %d user properties or identifiers in one packet", maxRepeats)
+		}
 	}
 	if list.err != nil {
 		r.err, r.b = firstError(r.err, list.err), nil
