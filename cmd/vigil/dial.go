@@ -47,7 +47,7 @@ func dialBroker(ctx context.Context, b broker) (*connection, error) {
 	}
 	c.client, err = mqttc.Dial(ctx, o)
 	if err != nil {
-		return nil, vital.Errorf(vital.KindOf(err), "connecting %s: %w", b.ClientID, err)
+		return nil, err // says whom it could not reach, as whom
 	}
 	return c, nil
 }

@@ -196,7 +196,7 @@ func readCredentials(path string) ([]credential, error) {
 		if len(r) < 3 {
 			return nil, vital.Errorf(vital.Invalid, "credentials %s line %d: want device,username,password", path, i+1)
 		}
-		if i == 0 && r[0] == "device" {
+		if r[0] == "device" && r[1] == "username" { // the names of the columns; lists may be joined
 			continue
 		}
 		all = append(all, credential{r[0], r[1], r[2]})
