@@ -1,7 +1,8 @@
 package vital
 
-// Where codes and ranges come from. A code that could not be confirmed in two
-// places is left empty rather than guessed. Ranges are wide on purpose: they say
+// Where codes and ranges come from. Codes were compared with public value sets,
+// guides and device libraries; not each has a second public source, and where
+// none was found the code is left empty rather than guessed. Ranges are wide on purpose: they say
 // what a living body or a working sensor can give, not what is healthy.
 const (
 	wide     = "IEEE 11073-10101 as in the HL7 value set devicemetric-type and public device libraries; LOINC 2.77; range: engineering bound"

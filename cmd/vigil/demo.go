@@ -153,6 +153,9 @@ func (n *node) credential(ctx context.Context, id vital.DeviceID) (username, pas
 		return "", "", err
 	}
 	for _, c := range old {
+		if c.Revoked != 0 {
+			continue
+		}
 		if err := n.store.RevokeCredential(ctx, n.demoEntry("credential.revoke"), c.ID, vitalNow()); err != nil {
 			return "", "", err
 		}

@@ -353,19 +353,12 @@ func (w *writing) batch(id vital.DeviceID, patient vital.PatientID) *Batch {
 // implausible reports whether a number lies outside what its metric can be. A
 // metric that the table does not know has no such range.
 func implausible(r vital.Reading) bool {
-	m, ok := vital.FindMetric(r.Metric)
-	if !ok || r.Value.IsCode() {
+	m := vital.LookMetric(r.Metric)
+	if m == nil || r.Value.IsCode() {
 		return false
 	}
-	v := r.Value.Number
-	if r.Unit != m.Unit {
-		c, err := vital.ConvertMetric(r.Metric, v, r.Unit, m.Unit)
-		if err != nil {
-			return true
-		}
-		v = c
-	}
-	return v.Compare(m.Low) < 0 || v.Compare(m.High) > 0
+	ok, err := m.Plausible(r.Value.Number, r.Unit)
+	return err != nil || !ok
 }
 
 // Subject names whose key seals the batch.
