@@ -117,7 +117,7 @@ func ward(t *testing.T, d *store.DB, name string, beds int) {
 		got(d.PutPatient(ctx, entry("patient.put"), person.Person{Patient: vital.PatientID("p-" + n), Family: "Müller" + n, Given: "Änne", Birth: "1950-02-03", Sex: "female",
 			Numbers: []person.Number{{System: "hospital", Value: "MRN" + n}}, Flags: []string{"allergy"}}))(t)
 		got(d.Admit(ctx, entry("patient.admit"), vital.PatientID("p-"+n), vital.BedID("b-"+n), t0))(t)
-		must(t, d.PutDevice(ctx, entry("device.put"), store.Device{ID: vital.DeviceID("m-" + n), Label: "Monitor " + n, Kind: "monitor"}))
+		must(t, d.PutDevice(ctx, entry("device.put"), store.Device{ID: vital.DeviceID("m-" + n), Label: "Monitor " + n, Kind: "monitor", Created: t0}))
 		got(d.Bind(ctx, entry("device.bind"), store.Binding{ID: "bn-" + n, Device: vital.DeviceID("m-" + n), Patient: vital.PatientID("p-" + n), From: t0}))(t)
 	}
 }

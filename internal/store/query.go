@@ -118,6 +118,24 @@ func (q *query) seesDevice(r Rows, column string) *query {
 	return q.add(")")
 }
 
+// seesMoment adds the row filter for what a device did at one time, of which it
+// is not known whose data it holds: the device, unless it was with somebody at
+// that time whom the caller may not see.
+func (q *query) seesMoment(r Rows, device, at string) *query {
+	if q.seesDevice(r, device); r.All || len(r.Wards) == 0 {
+		return q
+	}
+	q.add(" AND (FALSE")
+	if len(r.Devices) > 0 {
+		in(q.add(" OR "+device+" "), r.Devices)
+	}
+	q.add(" OR NOT EXISTS (SELECT 1 FROM binding worn WHERE worn.site = ? AND worn.device = "+device+
+		" AND worn.from_ms <= "+at+" AND (worn.to_ms = 0 OR worn.to_ms > "+at+")"+
+		" AND NOT EXISTS (SELECT 1 FROM admission seen WHERE seen.site = worn.site AND seen.patient = worn.patient AND seen.ward ", r.Site)
+	in(q, r.Wards).add(") AND NOT EXISTS (SELECT 1 FROM room WHERE room.site = worn.site AND room.id = worn.room AND room.ward ")
+	return in(q, r.Wards).add(")))")
+}
+
 // seesWard adds the row filter for a column that holds a ward id.
 func (q *query) seesWard(r Rows, column string) *query {
 	if r.All {

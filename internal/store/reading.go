@@ -114,7 +114,7 @@ func (d *DB) Problems(ctx context.Context, r Rows, since vital.Instant) ([]Probl
 // ProblemsOf is Problems of one device (empty: of all), at most limit.
 func (d *DB) ProblemsOf(ctx context.Context, r Rows, device vital.DeviceID, since vital.Instant, limit int) ([]Problem, error) {
 	q := ask("SELECT p.device, p.credential, p.at, p.part, p.frame, p.idx, p.format, p.reason, p.preview FROM problem p WHERE p.site = ? AND p.at >= ?", r.Site, since).
-		when(device != "", " AND p.device = ?", device).seesDevice(r, "p.device").
+		when(device != "", " AND p.device = ?", device).seesMoment(r, "p.device", "p.at").
 		add(" ORDER BY p.at DESC, p.id DESC LIMIT ?", atMost(limit, 1000))
 	return collect(ctx, d.read, q, func(scan func(...any) error, p *Problem) error {
 		return scan(&p.Device, &p.Credential, &p.At, &p.Position.Partition, &p.Position.Frame, &p.Position.Index, &p.Format, &p.Reason, &p.Preview)

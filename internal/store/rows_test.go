@@ -1,0 +1,238 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/vigilcare/vigil/internal/audit"
+	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// life gives the patient of a bed some of everything that is kept of a patient.
+func life(t *testing.T, d *store.DB, patient, device string, problem vital.Instant) {
+	t.Helper()
+	ctx := context.Background()
+	p, dev := vital.PatientID(patient), vital.DeviceID(device)
+	hr, ecg := series(t, d, patient, device, "heart-rate"), series(t, d, patient, device, "ecg-ii")
+	h := store.NewWaveHead(ecg)
+	h.Append(wave(int64(t0)*1000, 250))
+	commit(t, d, store.Batch{
+		Chunks: []store.Chunk{chunkOf(hr, run(0, 100)...), chunkOf(hr, run(100, 130)...)}, Waves: []store.WaveBlock{h.Seal()},
+		Events:   []vital.Event{{Patient: p, Device: dev, Kind: "lead-off", Code: "ecg-ii", Clocks: vital.Clocks{Effective: t0 + 7}}},
+		Latest:   []store.Latest{{Patient: p, Device: dev, Metric: "heart-rate", Unit: "/min", Sample: sample(129)}},
+		Gaps:     []store.Gap{{Patient: p, Metric: "spo2", From: t0, State: "missing", Cause: "nothing comes"}},
+		Problems: []store.Problem{{Device: dev, At: problem, Reason: "no unit"}},
+		Seen:     []store.DeviceSeen{{Device: dev, At: t0, Packets: 3}},
+	})
+	got(d.Observe(ctx, entry("patient.observe"), store.Observation{ID: "o-" + patient, Patient: p, At: t0 + 5, Note: "round"}))(t)
+	got(d.Annotate(ctx, entry("patient.annotate"), store.Annotation{ID: "n-" + patient, Patient: p, At: t0 + 6, Text: "remark"}))(t)
+	got(d.SetStandby(ctx, entry("patient.standby"), store.Standby{ID: "s-" + patient, Patient: p, Reason: "theatre", From: t0, Until: 1 << 60}))(t)
+	must(t, d.SetPlan(ctx, entry("patient.plan"), p, []store.PlanItem{{Metric: "heart-rate", Kind: "continuous", Every: 10}}))
+}
+
+// asked is every query that takes a row filter, with what it is asked for.
+func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
+	ctx := context.Background()
+	all := map[string]func() (any, error){
+		"Wards":            func() (any, error) { return d.Wards(ctx, r) },
+		"Patients":         func() (any, error) { return d.Patients(ctx, r, "", "") },
+		"Devices":          func() (any, error) { return d.Devices(ctx, r, "") },
+		"LatestOf":         func() (any, error) { return d.LatestOf(ctx, r, nil) },
+		"Problems":         func() (any, error) { return d.Problems(ctx, r, 0) },
+		"Standbys":         func() (any, error) { return d.Standbys(ctx, r, t0+1) },
+		"Audit":            func() (any, error) { return d.Audit(ctx, r, store.AuditFilter{Limit: 5}) },
+		"Bindings":         func() (any, error) { return d.Bindings(ctx, r, store.BindingFilter{}) },
+		"Patients by name": func() (any, error) { return d.Patients(ctx, r, "müller", "") },
+		"Patients by ward": func() (any, error) { return d.Patients(ctx, r, "", "w-x") },
+		"Occupants of all": func() (any, error) { return d.Occupants(ctx, r, "", t0+1) },
+		"Beds of all":      func() (any, error) { return d.Beds(ctx, r, "") },
+	}
+	for _, w := range []vital.WardID{"w-a", "w-x"} {
+		all["Ward "+string(w)] = func() (any, error) { return d.Ward(ctx, r, w) }
+		all["Rooms "+string(w)] = func() (any, error) { return d.Rooms(ctx, r, w) }
+		all["Beds "+string(w)] = func() (any, error) { return d.Beds(ctx, r, w) }
+		all["Occupants "+string(w)] = func() (any, error) { return d.Occupants(ctx, r, w, t0+1) }
+	}
+	for _, n := range []string{"a1", "a2", "x1"} {
+		p, dev := vital.PatientID("p-"+n), vital.DeviceID("m-"+n)
+		q, of := store.Query{Patient: p, From: t0 - 1e6, To: t0 + 1e9}, store.Query{Device: dev, From: t0 - 1e6, To: t0 + 1e9}
+		all["Bed "+n] = func() (any, error) { return d.Bed(ctx, r, vital.BedID("b-"+n)) }
+		all["Patient "+n] = func() (any, error) { return d.Patient(ctx, r, p) }
+		all["Admissions "+n] = func() (any, error) { return d.Admissions(ctx, r, p) }
+		all["Device "+n] = func() (any, error) { return d.Device(ctx, r, dev) }
+		all["Samples "+n] = func() (any, error) { return d.Samples(ctx, r, q) }
+		all["Samples of device "+n] = func() (any, error) { return d.Samples(ctx, r, of) }
+		all["Buckets "+n] = func() (any, error) { return d.Buckets(ctx, r, of, 100) }
+		all["Waves "+n] = func() (any, error) { return d.Waves(ctx, r, of) }
+		all["WaveMetrics "+n] = func() (any, error) { return d.WaveMetrics(ctx, r, p) }
+		all["Events "+n] = func() (any, error) { return d.Events(ctx, r, of) }
+		all["Visible "+n] = func() (any, error) { return d.Visible(ctx, r, q) }
+		all["Gaps "+n] = func() (any, error) { return d.Gaps(ctx, r, p, 0, 0) }
+		all["ProblemsOf "+n] = func() (any, error) { return d.ProblemsOf(ctx, r, dev, 0, 10) }
+		all["LatestOf "+n] = func() (any, error) { return d.LatestOf(ctx, r, []vital.PatientID{p}) }
+		all["StandbyOf "+n] = func() (any, error) { s, ok, err := d.StandbyOf(ctx, r, p); return []any{s, ok}, err }
+		all["PlanOf "+n] = func() (any, error) { return d.PlanOf(ctx, r, p) }
+		all["Observations "+n] = func() (any, error) { return d.Observations(ctx, r, p, 0, 0) }
+		all["Annotations "+n] = func() (any, error) { return d.Annotations(ctx, r, p, 0, 0) }
+		all["Timeline "+n] = func() (any, error) { return d.Timeline(ctx, r, p, 0, 0) }
+		all["Bindings of "+n] = func() (any, error) { return d.Bindings(ctx, r, store.BindingFilter{Device: dev}) }
+		all["Audit of "+n] = func() (any, error) { return d.Audit(ctx, r, store.AuditFilter{Patient: p}) }
+	}
+	return all
+}
+
+// What differs between two worlds by chance, or is for the store alone.
+var chance = regexp.MustCompile(`"a-[0-9a-f]{10}"|"(Created|id)":\d+`)
+
+func answers(t *testing.T, d *store.DB, r store.Rows) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for name, f := range asked(d, r) {
+		v, err := f()
+		if err != nil {
+			out[name] = err.Error()
+			continue
+		}
+		out[name] = chance.ReplaceAllString(string(printed(t, v)), "")
+	}
+	return out
+}
+
+// printed is JSON where that is possible; NaN is not.
+func printed(t *testing.T, v any) []byte {
+	if c, ok := v.([]store.Curve); ok {
+		for i := range c {
+			c[i].Series.ID = 0
+		}
+		return fmt.Appendf(nil, "%+v", c)
+	}
+	b, err := json.Marshal(v)
+	must(t, err)
+	return b
+}
+
+// The same questions in a world with and without rows that the caller may not
+// see have the same answers, byte for byte.
+func TestForbiddenRowsLeaveNoTrace(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		ctx := context.Background()
+		world := func(forbidden bool) *store.DB {
+			path := dsn
+			if strings.HasPrefix(dsn, "sqlite:") {
+				path = fmt.Sprintf("%s-%t", dsn, forbidden)
+			} else if forbidden {
+				path = postgresDSN(t)
+			}
+			d := open(t, path)
+			if forbidden { // before, so that every number that counts rows differs
+				ward(t, d, "x", 3)
+				life(t, d, "p-x1", "m-x1", t0)
+				life(t, d, "p-x2", "m-x2", t0)
+			}
+			ward(t, d, "a", 2)
+			life(t, d, "p-a1", "m-a1", t0)
+			if forbidden { // after, and on equipment that the caller sees
+				got(d.Bind(ctx, entry("device.bind"), store.Binding{Device: "m-a1", Patient: "p-x3", From: t0 - 9000, To: t0 - 1000}))(t)
+				life(t, d, "p-x3", "m-a1", t0-5000)
+				got(d.Unbind(ctx, entry("device.unbind"), "m-x3", t0+9))(t)
+				must(t, d.Discharge(ctx, entry("patient.discharge"), "p-x3", t0+99, "home"))
+				must(t, d.AppendAudit(ctx, audit.Entry{Site: site, Who: "u-2", Action: "login", At: t0 + 1e6, Outcome: "refused"}))
+			}
+			return d
+		}
+		without, with := world(false), world(true)
+		nurse := store.Rows{Site: site, Wards: []vital.WardID{"w-a"}}
+		for name, r := range map[string]store.Rows{
+			"nurse": nurse, "nobody": {Site: site}, "device": {Site: site, Devices: []vital.DeviceID{"m-a2"}},
+			"elsewhere": {Site: "elsewhere", All: true}, "two": {Site: site, Wards: []vital.WardID{"w-a", "w-none"}, Devices: []vital.DeviceID{"m-a2"}},
+		} {
+			a, b := answers(t, without, r), answers(t, with, r)
+			for q := range a {
+				if name == "nurse" || name == "two" {
+					// The device that both worlds share counts everything that it sent.
+					if q == "Devices" || q == "Device a1" {
+						continue
+					}
+				}
+				if a[q] != b[q] {
+					t.Errorf("%s asks %s:\nwithout %s\nwith    %s", name, q, a[q], b[q])
+				}
+			}
+		}
+		// The filter lets through what it should: an empty answer would pass all of the above.
+		mine, full := answers(t, with, nurse), answers(t, with, everything)
+		// These were asked of a device that somebody else wore too.
+		shared := map[string]bool{"Bindings of a1": true, "Samples of device a1": true, "Buckets a1": true, "Waves a1": true, "Events a1": true, "ProblemsOf a1": true}
+		for q, v := range mine {
+			empty := v == "null" || v == "[]" || v == "false" || strings.Contains(v, "not found")
+			if strings.HasSuffix(q, "a1") && empty {
+				t.Errorf("the nurse asks %s and gets %s", q, v)
+			}
+			if strings.HasSuffix(q, "x1") && q != "StandbyOf x1" && !empty {
+				t.Errorf("the nurse asks %s and gets %s", q, v)
+			}
+			if strings.HasSuffix(q, "a1") && !shared[q] && full[q] != v {
+				t.Errorf("%s: the nurse gets %s of %s", q, v, full[q])
+			}
+		}
+		nobody := answers(t, with, store.Rows{Site: site})
+		for q, v := range nobody {
+			if v != "null" && v != "[]" && v != "false" && !strings.Contains(v, "not found") && !strings.HasPrefix(q, "StandbyOf") {
+				t.Errorf("nobody asks %s and gets %s", q, v)
+			}
+		}
+	})
+}
+
+// Every method that takes a row filter is asked above.
+func TestEveryFilteredQueryIsAsked(t *testing.T) {
+	names := asked(nil, store.Rows{})
+	db := reflect.TypeFor[*store.DB]()
+	for i := range db.NumMethod() {
+		m := db.Method(i)
+		takes := false
+		for j := range m.Type.NumIn() {
+			takes = takes || m.Type.In(j) == reflect.TypeFor[store.Rows]()
+		}
+		if !takes {
+			continue
+		}
+		found := false
+		for n := range names {
+			first, _, _ := strings.Cut(n, " ")
+			found = found || first == m.Name
+		}
+		if !found {
+			t.Errorf("no two worlds ask %s", m.Name)
+		}
+	}
+}
+
+// Whoever was in a ward once stays visible to it; others never become so.
+func TestFormerPatientsAreSeen(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		ctx := context.Background()
+		d := open(t, dsn)
+		ward(t, d, "a", 1)
+		ward(t, d, "x", 1)
+		a, x := store.Rows{Site: site, Wards: []vital.WardID{"w-a"}}, store.Rows{Site: site, Wards: []vital.WardID{"w-x"}}
+		_, err := d.Patient(ctx, x, "p-a1")
+		kind(t, err, vital.NotFound)
+		must(t, d.Discharge(ctx, entry("patient.discharge"), "p-x1", t0+1, ""))
+		got(d.Transfer(ctx, entry("patient.transfer"), "p-a1", "b-x1", t0+1))(t)
+		got(d.Patient(ctx, x, "p-a1"))(t)
+		got(d.Patient(ctx, a, "p-a1"))(t)
+		if n := len(got(d.Patients(ctx, a, "", "w-x"))(t)); n != 1 {
+			t.Errorf("the former ward sees %d patients of its own elsewhere, want 1", n)
+		}
+		if n := len(got(d.Occupants(ctx, a, "w-x", t0+1))(t)); n != 0 {
+			t.Errorf("the former ward sees %d beds of another ward", n)
+		}
+	})
+}
