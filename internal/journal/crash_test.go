@@ -160,13 +160,17 @@ func runVictim(t *testing.T, directory, limit string, after time.Duration) []vit
 	t.Helper()
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), victimVariable+"="+directory, "VIGIL_JOURNAL_FILE_LIMIT="+limit)
-	var said, complained bytes.Buffer
+	said, complained := speech{first: make(chan struct{})}, bytes.Buffer{}
 	command.Stdout, command.Stderr = &said, &complained
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
+	select { // a loaded machine takes its time to start it
+	case <-said.first:
+	case <-time.After(time.Minute):
+	}
 	select {
 	case err := <-ended:
 		if limit == "" || err != nil || !strings.Contains(complained.String(), "fatal after") {
@@ -181,7 +185,7 @@ func runVictim(t *testing.T, directory, limit string, after time.Duration) []vit
 		<-ended
 	}
 	var acknowledged []vital.Position
-	for text := range strings.Lines(said.String()) {
+	for text := range strings.Lines(said.text.String()) {
 		var i int
 		var at vital.Position
 		// The last line may be cut off by the kill.
@@ -190,4 +194,17 @@ func runVictim(t *testing.T, directory, limit string, after time.Duration) []vit
 		}
 	}
 	return acknowledged
+}
+
+// speech is what a victim says, and when it begins.
+type speech struct {
+	text  bytes.Buffer
+	first chan struct{}
+}
+
+func (s *speech) Write(b []byte) (int, error) {
+	if s.text.Len() == 0 {
+		close(s.first)
+	}
+	return s.text.Write(b)
 }

@@ -28,9 +28,10 @@ type fileLine struct {
 	directory string
 	size      int64 // at which a new segment is begun
 
-	writing sync.Mutex // one append or expiry at a time; guards what follows
-	file    *os.File   // the last segment
-	extent  int64      // its size on disk, zeros included
+	writing sync.Mutex           // one append or expiry at a time; guards what follows
+	sync    func(*os.File) error // syncData, but for tests
+	file    *os.File             // the last segment
+	extent  int64                // its size on disk, zeros included
 	buffer  []byte
 	failed  error
 	torn    []byte // half-written bytes behind the last frame
@@ -66,7 +67,7 @@ func (l *fileLine) view() lineView {
 
 // openLine reads the end of a line, or begins it.
 func openLine(directory string, at Line, size int64) (*fileLine, error) {
-	l := &fileLine{at: at, directory: directory, size: size, first: 1, grown: make(chan struct{})}
+	l := &fileLine{at: at, directory: directory, size: size, sync: syncData, first: 1, grown: make(chan struct{})}
 	if err := os.Mkdir(directory, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
@@ -235,7 +236,7 @@ func (l *fileLine) write() error {
 	if _, err := l.file.WriteAt(l.buffer, l.tail); err != nil {
 		return err
 	}
-	return syncData(l.file)
+	return l.sync(l.file)
 }
 
 // roll ends the last segment and begins a new one.
