@@ -197,13 +197,8 @@ func (p *partition) park(ctx context.Context) error {
 	if p.seen < p.applied {
 		return nil
 	}
-	body, err := p.snapshot()
-	if err != nil {
-		return err
-	}
-	p.effects.batch.Snapshot = body
-	p.effects.now = true
-	_, err = p.finish(ctx)
+	p.effects.snapshot, p.effects.now = true, true
+	_, err := p.finish(ctx)
 	return err
 }
 

@@ -54,6 +54,9 @@ type effects struct {
 	batch  store.Batch
 	update watch.Update
 	now    bool // something must be committed even if nothing else is due
+	// A snapshot is due. It is taken when the batch is committed, not at the tick:
+	// it says how far it is by frame, and records follow a tick in its frame.
+	snapshot bool
 }
 
 // apply runs one frame through the partition.
@@ -281,11 +284,7 @@ func (p *partition) tick(at vital.Instant) error {
 	p.writeSeen()
 	p.effects.now = true
 	if at.Sub(p.saved) >= snapshotEvery {
-		body, err := p.snapshot()
-		if err != nil {
-			return err
-		}
-		p.effects.batch.Snapshot = body
+		p.effects.snapshot = true
 		p.saved = at
 		p.writeMarks(at)
 	}
@@ -374,6 +373,13 @@ func (p *partition) finish(ctx context.Context) (watch.Update, error) {
 	}
 	if e.now {
 		p.writeLatest(b)
+	}
+	if e.snapshot {
+		body, err := p.snapshot()
+		if err != nil {
+			return watch.Update{}, err
+		}
+		b.Snapshot = body
 	}
 	b.Site, b.Partition, b.Epoch, b.Applied = p.f.site, p.number, p.epoch, p.seen
 	if err := p.f.db.Commit(ctx, *b); err != nil {
