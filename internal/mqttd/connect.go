@@ -221,8 +221,7 @@ func (s *Server) join(c *connection, client string, clean bool, welcome func(pre
 	}
 	x, present := s.sessions[client], true
 	if x != nil {
-		_, waits, _ := x.state()
-		if clean || !waits {
+		if clean || !x.lasts() {
 			s.remove(client, x)
 			x = nil
 		}

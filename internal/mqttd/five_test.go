@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -444,5 +445,39 @@ func TestDisconnectByTheAdministration(t *testing.T) {
 	}
 	if r := device.closed(); r != mqtt.NotAuthorized {
 		t.Errorf("told %v", r)
+	}
+}
+
+// TestSightIsRememberedForAMomentOnly: the store is not asked for every delivery,
+// and a device that left the ward is out of sight soon, retained messages too.
+func TestSightIsRememberedForAMomentOnly(t *testing.T) {
+	clock := make(chan time.Time, 1)
+	clock <- time.Now()
+	var asked atomic.Int64
+	var there atomic.Bool
+	there.Store(true)
+	h := open(t, mqttd.Options{
+		Gate: newGate(), Door: newDoor(t), Now: func() time.Time { n := <-clock; clock <- n; return n },
+		Visible: func(auth.Principal, vital.DeviceID) bool { asked.Add(1); return there.Load() },
+	})
+	var box inbox
+	narrow := h.dial(h.as("narrow", 5))
+	must(t, narrow.Subscribe(within(t, 5*time.Second), "v1/+/status", 1, box.take))
+	say := func(n int) {
+		for i := range n {
+			must(t, h.server.Publish(t.Context(), "v1/monitor-1/status", fmt.Append(nil, i), 1, true, nil))
+		}
+	}
+	say(50)
+	eventually(t, "all came", func() bool { return len(box.all()) == 50 })
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	there.Store(false)
+	clock <- (<-clock).Add(3 * time.Second)
+	say(5)
+	must(t, narrow.Subscribe(within(t, 5*time.Second), "v1/monitor-1/status", 1, box.take))
+	if n := len(box.all()); n != 50 || asked.Load() != 2 {
+		t.Errorf("%d messages, asked %d times", n, asked.Load())
 	}
 }

@@ -2,7 +2,6 @@ package mqttd
 
 import (
 	"mime"
-	"slices"
 	"time"
 
 	"github.com/vigilcare/vigil/internal/auth"
@@ -98,23 +97,4 @@ func formatOf(p *mqtt.Properties) string {
 		return ""
 	}
 	return formats[t]
-}
-
-// mayReceive decides whether p may have m now. Devices and gateways could only
-// subscribe to their own; programs see devices of their wards, and each other's
-// messages when they may see every ward that the publisher may see.
-func (s *Server) mayReceive(p auth.Principal, m *message) bool {
-	if p.Class != auth.Integration {
-		return true
-	}
-	if m.device != "" {
-		if s.visible == nil {
-			return p.AllWards
-		}
-		return s.visible(p, m.device)
-	}
-	if p.AllWards || m.from.Class == auth.Integration && m.from.ID == p.ID {
-		return true
-	}
-	return !m.from.AllWards && !slices.ContainsFunc(m.from.Wards, func(w vital.WardID) bool { return !slices.Contains(p.Wards, w) })
 }

@@ -1,9 +1,6 @@
 package mqttd
 
-import (
-	"github.com/vigilcare/vigil/internal/auth"
-	"github.com/vigilcare/vigil/wire/mqtt"
-)
+import "github.com/vigilcare/vigil/wire/mqtt"
 
 // hit is a session that gets a message, with all its matching subscriptions merged
 // into one delivery.
@@ -31,12 +28,12 @@ func (s *Server) route(m *message) (unsaved bool) {
 		}
 		hits = merge(hits, sub)
 	}, func(g *group) {
-		if sub := s.choose(g, m); sub != nil {
+		if sub := choose(g, m); sub != nil {
 			hits = merge(hits, sub)
 		}
 	})
 	for _, h := range hits {
-		if s.deliver(h.session, m, h.qos, m.retain && h.keep, h.ids) {
+		if deliver(h.session, m, h.qos, m.retain && h.keep, h.ids) {
 			unsaved = true
 		}
 	}
@@ -64,13 +61,13 @@ func merge(hits []hit, sub *subscription) []hit {
 // choose picks the member of a shared subscription that gets m: the next one in
 // turn that is connected and may see it, or, when none is connected, the next one
 // whose session waits for it.
-func (s *Server) choose(g *group, m *message) *subscription {
+func choose(g *group, m *message) *subscription {
 	var absent *subscription
 	start := int(g.next.Add(1))
 	for i := range g.members {
 		sub := g.members[(start+i)%len(g.members)]
-		online, waits, who := sub.session.state()
-		if !online && !waits || !s.mayReceive(who, m) {
+		online, wants := sub.session.wants(m)
+		if !wants {
 			continue
 		}
 		if online {
@@ -84,10 +81,10 @@ func (s *Server) choose(g *group, m *message) *subscription {
 }
 
 // deliver queues m for x, if x may see it.
-func (s *Server) deliver(x *session, m *message, qos byte, retain bool, ids []uint32) (unsaved bool) {
+func deliver(x *session, m *message, qos byte, retain bool, ids []uint32) (unsaved bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.principal.Class == auth.Integration && !s.mayReceive(x.principal, m) {
+	if !x.mayReceive(m) {
 		return false
 	}
 	return x.push(delivery{message: m, qos: min(qos, m.qos), retain: retain, ids: ids})
@@ -107,6 +104,6 @@ func (s *Server) subscribed(sub *subscription, isNew bool) {
 		if m.expired(now) || sub.NoLocal && m.client == sub.session.client {
 			continue
 		}
-		s.deliver(sub.session, m, sub.QoS, true, ids)
+		deliver(sub.session, m, sub.QoS, true, ids)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/vital"
 	"github.com/vigilcare/vigil/wire/mqtt"
 )
 
@@ -33,6 +34,7 @@ type session struct {
 	lastID        uint16
 	lost          bool // given up
 	will          *will
+	sights        map[vital.DeviceID]sight
 }
 
 // receipt is a QoS 2 packet from the client.
@@ -54,12 +56,11 @@ func newSession(s *Server, client string, p auth.Principal) *session {
 	}
 }
 
-// state reports whether the client is connected, whether QoS 1 and 2 wait for it
-// when not, and who it is.
-func (x *session) state() (online, waits bool, who auth.Principal) {
+// lasts reports whether the session is still there when its connection is not.
+func (x *session) lasts() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.connection != nil, x.expiry > 0 && !x.lost, x.principal
+	return x.expiry > 0 && !x.lost
 }
 
 func (x *session) waiting() int { return len(x.queue) + len(x.flight) }
@@ -221,7 +222,7 @@ func (x *session) acknowledged(a mqtt.Ack) (answer *mqtt.Ack, err error) {
 func (x *session) attach(c *connection, expiry time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.principal, x.expiry, x.connection, x.will = c.principal, expiry, c, nil
+	x.principal, x.expiry, x.connection, x.will, x.sights = c.principal, expiry, c, nil, nil
 	x.unwritten = len(x.flight)
 	for i := range x.flight {
 		x.flight[i].pending = true

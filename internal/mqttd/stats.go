@@ -51,3 +51,7 @@ func (s *Server) Stats() Stats {
 	t.Connections, t.Sessions = len(s.connections), len(s.sessions)
 	return t
 }
+
+// Listened reports whether anybody subscribes to anything, so that what nobody
+// would hear need not be said.
+func (s *Server) Listened() bool { return s.tree.count.Load() > 0 }

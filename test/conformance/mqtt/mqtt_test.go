@@ -249,8 +249,8 @@ func TestForeignClientsAreRefused(t *testing.T) {
 func node(t *testing.T, s *site, mode string, level int, c call) []string {
 	t.Helper()
 	program := need.Tool(t, "node")
-	if _, err := os.Stat("node_modules/mqtt"); err != nil {
-		need.Missing(t, "no MQTT.js (npm ci in test/conformance/mqtt)")
+	if _, err := os.Stat("../node_modules/mqtt"); err != nil {
+		need.Missing(t, "no MQTT.js (npm ci in test/conformance)")
 	}
 	text, err := json.Marshal(map[string]any{"url": "mqtt://" + s.address, "mode": mode, "level": level, "id": c.id, "username": c.user,
 		"password": "secret", "topic": c.topic, "qos": c.qos, "count": c.count, "clean": !c.keep})
