@@ -130,28 +130,29 @@ func (g *group) channel(w *vital.Waveform) *channel {
 }
 
 // flush sends what was collected.
-func (g *group) flush(seq uint64, now time.Time, withWaves bool) {
+func (g *group) flush(values, states uint64, now time.Time, withWaves bool) {
 	if len(g.values) > 0 {
-		b := openMessage(make([]byte, 0, 256*len(g.values)), "values", seq, vital.At(now))
+		b := openMessage(make([]byte, 0, 256*len(g.values)), "values", values, vital.At(now))
 		for i, v := range g.values {
 			if i > 0 {
 				b = append(b, ',')
 			}
 			b = appendValue(b, v, g.patients[v.Patient])
 		}
-		g.send(closeMessage(b), seq, now)
+		g.send(closeMessage(b), values, now)
+		clear(g.values)
 		g.values = g.values[:0]
 	}
 	if len(g.watches) > 0 {
-		states := make([]Watched, len(g.watches))
+		items := make([]Watched, len(g.watches))
 		for i, w := range g.watches {
-			states[i] = watchedOf(w, g.patients[w.Patient])
+			items[i] = watchedOf(w, g.patients[w.Patient])
 		}
-		g.send(watchedMessage(seq, vital.At(now), states), seq, now)
+		g.send(watchedMessage(states, vital.At(now), items), states, now)
 		g.watches = nil
 	}
 	if len(g.fresh) > 0 {
-		g.send(channelsMessage(g.fresh), seq, now)
+		g.send(channelsMessage(g.fresh), 0, now)
 		g.fresh = nil
 	}
 	if withWaves && g.blocks > 0 {

@@ -201,12 +201,20 @@ func (h *hub) flush() (changed bool) {
 	h.inbox.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	// Values and states get a number each: a page that saw the first message and
+	// lost the second must come back with a number between.
+	values, states := h.seq, h.seq
 	if len(updates) > 0 {
-		h.seq++
+		values, states = h.seq+1, h.seq+2
 	}
+	h.seq = values
 	for _, u := range updates {
-		h.apply(u)
+		h.applyValues(u)
 		changed = changed || u.Changed
+	}
+	h.seq = states
+	for _, u := range updates {
+		h.applyStates(u)
 	}
 	now, sendWaves := h.now(), time.Since(h.wavesSent) >= wavesEvery
 	if sendWaves {
@@ -214,7 +222,7 @@ func (h *hub) flush() (changed bool) {
 	}
 	h.wavesWait = false
 	for _, g := range h.groups {
-		g.flush(h.seq, now, sendWaves)
+		g.flush(values, states, now, sendWaves)
 		h.wavesWait = h.wavesWait || g.blocks > 0
 	}
 	return changed
@@ -226,7 +234,7 @@ func (h *hub) waiting() bool {
 	return h.wavesWait
 }
 
-func (h *hub) apply(u *watch.Update) {
+func (h *hub) applyValues(u *watch.Update) {
 	for i := range u.Values {
 		v := &u.Values[i]
 		h.setValue(v)
@@ -234,6 +242,14 @@ func (h *hub) apply(u *watch.Update) {
 			g.values = append(g.values, v)
 		}
 	}
+	for i := range u.Waves {
+		for _, g := range h.byPatient[u.Waves[i].Patient] {
+			g.wave(&u.Waves[i])
+		}
+	}
+}
+
+func (h *hub) applyStates(u *watch.Update) {
 	for _, w := range u.Watches {
 		h.watches[w.Patient] = w
 		h.changes = append(h.changes, watchChange{h.seq, w})
@@ -244,11 +260,6 @@ func (h *hub) apply(u *watch.Update) {
 	if extra := len(h.changes) - changesKept; extra > 0 {
 		h.forgotten = h.changes[extra-1].seq
 		h.changes = slices.Delete(h.changes, 0, extra)
-	}
-	for i := range u.Waves {
-		for _, g := range h.byPatient[u.Waves[i].Patient] {
-			g.wave(&u.Waves[i])
-		}
 	}
 }
 
@@ -396,8 +407,9 @@ func (h *hub) snapshot(s *socket, beds []Bed) {
 		Beds []Bed  `json:"beds"`
 	}{"snapshot", h.seq, int64(now), full(beds)}), h.seq)
 	s.group.announceTo(s)
-	if p := s.group.patient; p != "" && s.group.patients[p] == "" {
-		h.sendSince(s, 0, h.seq, now)
+	p := s.group.patient
+	if p != "" && !slices.ContainsFunc(beds, func(b Bed) bool { return b.Patient != nil && b.Patient.ID == p }) {
+		h.since(s, 0)
 	}
 }
 
@@ -412,19 +424,31 @@ func (h *hub) catchUp(s *socket) {
 	h.since(s, from)
 }
 
-// since sends everything newer than from, in the order: what channels mean,
-// values, states, and that places changed.
+// since sends everything newer than from: what channels mean, values, states,
+// and that places changed. Only the last message carries the newest number, so
+// that a page which loses one of them asks again from where it was.
 func (h *hub) since(s *socket, from uint64) {
-	now := vital.At(h.now())
-	s.group.announceTo(s)
-	h.sendSince(s, from, h.seq, now)
-	if h.changedAt > from {
+	g, now := s.group, vital.At(h.now())
+	g.announceTo(s)
+	states, changed := h.statesSince(g, from), h.changedAt > from
+	label := func(last bool) uint64 {
+		if last {
+			return h.seq
+		}
+		return from
+	}
+	seq := label(len(states) == 0 && !changed)
+	s.push(h.valuesSince(g, from, seq, now), seq)
+	if len(states) > 0 {
+		seq = label(!changed)
+		s.push(watchedMessage(seq, now, states), seq)
+	}
+	if changed {
 		s.push(changedMessage(h.seq), h.seq)
 	}
 }
 
-func (h *hub) sendSince(s *socket, from, seq uint64, now vital.Instant) {
-	g := s.group
+func (h *hub) valuesSince(g *group, from, seq uint64, now vital.Instant) []byte {
 	b, n := openMessage(nil, "values", seq, now), 0
 	for patient, bed := range g.patients {
 		for _, metric := range h.metrics[patient] {
@@ -438,28 +462,31 @@ func (h *hub) sendSince(s *socket, from, seq uint64, now vital.Instant) {
 			b, n = appendValue(b, &e.value, bed), n+1
 		}
 	}
-	s.push(closeMessage(b), seq)
+	return closeMessage(b)
+}
+
+// statesSince is every change of the watched states after from; where not every
+// one is kept any more, how they stand now.
+func (h *hub) statesSince(g *group, from uint64) []Watched {
 	var states []Watched
-	if from < h.forgotten { // not every change is here any more: how it stands now
+	if from < h.forgotten {
 		for patient, bed := range g.patients {
 			if w, ok := h.watches[patient]; ok {
 				states = append(states, watchedOf(w, bed))
 			}
 		}
-	} else {
-		at, _ := slices.BinarySearchFunc(h.changes, from+1, func(c watchChange, seq uint64) int {
-			if c.seq < seq {
-				return -1
-			}
-			return 1
-		})
-		for _, c := range h.changes[at:] {
-			if bed, ok := g.patients[c.watch.Patient]; ok {
-				states = append(states, watchedOf(c.watch, bed))
-			}
+		return states
+	}
+	at, _ := slices.BinarySearchFunc(h.changes, from+1, func(c watchChange, seq uint64) int {
+		if c.seq < seq {
+			return -1
+		}
+		return 1
+	})
+	for _, c := range h.changes[at:] {
+		if bed, ok := g.patients[c.watch.Patient]; ok {
+			states = append(states, watchedOf(c.watch, bed))
 		}
 	}
-	if len(states) > 0 {
-		s.push(watchedMessage(seq, now, states), seq)
-	}
+	return states
 }

@@ -324,13 +324,14 @@ func (s *Server) watch(ctx context.Context, c *call, one *socket, a asked) error
 			s.noteView(ctx, c.principal, auth.LiveRead, auth.Subject{Kind: "ward", ID: string(b.Ward), Ward: b.Ward})
 		}
 	}
+	var refused []byte
 	if a.Patient != "" {
 		subject := auth.Subject{Kind: "patient", ID: string(a.Patient), Patient: a.Patient}
 		if err := s.gate.Allow(ctx, c.principal, auth.PatientRead, subject); err != nil {
 			if k := vital.KindOf(err); k != vital.Denied && k != vital.NotFound {
 				return err
 			}
-			one.push(refusedMessage(FailureDetail{Kind: vital.KindOf(err).String(), Message: err.Error(), Field: "patient"}), 0)
+			refused = refusedMessage(FailureDetail{Kind: vital.KindOf(err).String(), Message: err.Error(), Field: "patient"})
 		} else {
 			w.patient = a.Patient
 			s.noteView(ctx, c.principal, auth.PatientRead, subject)
@@ -344,6 +345,9 @@ func (s *Server) watch(ctx context.Context, c *call, one *socket, a asked) error
 		}
 	}
 	s.hub.join(one, w, a.Resume, kept)
+	if refused != nil {
+		one.push(refused, 0)
+	}
 	return nil
 }
 
