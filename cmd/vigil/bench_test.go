@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vigilcare/vigil/test/need"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -55,9 +56,7 @@ func TestBenchPayloadIsWhatADeviceSends(t *testing.T) {
 // TestLoadAgainstMosquitto measures the generator against the peer: closed and
 // open loop, right and wrong passwords.
 func TestLoadAgainstMosquitto(t *testing.T) {
-	if _, err := lookPath("mosquitto"); err != nil {
-		t.Skipf("skipped: %v", err)
-	}
+	need.Tool(t, "mosquitto")
 	accounts := make([]account, 20)
 	for i := range accounts {
 		accounts[i] = account{fmt.Sprintf("bench-%02d", i), fmt.Sprintf("bench-%02d", i), fmt.Sprintf("secret-%d", i)}
