@@ -191,12 +191,10 @@ func (g *Gate) decide(ctx context.Context, p Principal, a Action, s Subject) err
 	return nil
 }
 
-// speaksFor reports whether a gateway may send for the device: one of its
-// namespaces is "v1/<beginning of the device id>".
+// speaksFor reports whether a gateway may send for the device: itself, or one in
+// a namespace "v1/<beginning of the device id>".
 func (p Principal) speaksFor(d vital.DeviceID) bool {
-	return slices.ContainsFunc(p.Namespaces, func(n string) bool {
-		return n != "" && strings.HasPrefix("v1/"+string(d), n)
-	})
+	return string(d) == p.ID || inNamespace(p.Namespaces, "v1/"+string(d))
 }
 
 // Who is how the ledger names the principal.

@@ -147,7 +147,9 @@ func columnsOf(p Principal) []string {
 	}
 	if p.Class == User || p.Class == Integration {
 		for _, r := range p.Roles {
-			columns = append(columns, string(r))
+			if CheckRole(string(r)) == nil { // the name of a class is not a role
+				columns = append(columns, string(r))
+			}
 		}
 	}
 	return columns
