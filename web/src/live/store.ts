@@ -8,6 +8,8 @@ import type { Message } from './frames'
 export interface BedLive {
   values: Record<string, Value>
   watched: Watched | null
+  /** When the newest value reached the server: what "last" on a tile means. */
+  heard: number
 }
 
 export interface Link {
@@ -18,11 +20,13 @@ export interface Link {
 
 type Listener = () => void
 
-const none: BedLive = { values: {}, watched: null }
+const none: BedLive = { values: {}, watched: null, heard: 0 }
 
 export class LiveStore {
   private beds = new Map<string, BedLive>()
   private listeners = new Map<string, Set<Listener>>()
+  private waking = new Set<string>()
+  private timer: ReturnType<typeof setTimeout> | null = null
   private link: Link = { state: 'connecting', since: Date.now(), demo: false }
   private linkListeners = new Set<Listener>()
   /** Called when the server says that a ward or a patient is no longer what was fetched. */
@@ -66,7 +70,7 @@ export class LiveStore {
       const patient = bed.patient?.id
       const values = Object.fromEntries(Object.entries(current.values).filter(([, v]) => v.patient === patient || v.patient === ''))
       const watched = bed.watched ? { ...bed.watched, bed: bed.id } : null
-      this.beds.set(bed.id, { values, watched: watched ?? current.watched })
+      this.beds.set(bed.id, { values, watched: watched ?? current.watched, heard: Object.values(values).reduce((t, v) => Math.max(t, v.received), 0) })
       touched.add(bed.id)
       if (!patient || patient === bed.id) continue
       this.merge(patient, bed.latest ?? [], touched)
@@ -123,12 +127,19 @@ export class LiveStore {
       next[v.metric] = v
     }
     if (!next) return
-    this.beds.set(key, { ...current, values: next })
+    this.beds.set(key, { ...current, values: next, heard: Math.max(current.heard, ...values.map((v) => instant(v.received))) })
     touched.add(key)
   }
 
+  // A ward sends hundreds of values a second, each on its own; eyes need ten pictures a second.
   private wake(keys: Set<string>) {
-    for (const key of keys) for (const l of this.listeners.get(key) ?? []) l()
+    for (const key of keys) this.waking.add(key)
+    this.timer ??= setTimeout(() => {
+      this.timer = null
+      const woken = this.waking
+      this.waking = new Set()
+      for (const key of woken) for (const l of this.listeners.get(key) ?? []) l()
+    }, 100)
   }
 }
 

@@ -24,8 +24,6 @@ interface Trace {
   ring: Ring
   clock: PlayClock
   filter: Baseline
-  low: number
-  high: number
   heard: number
   /** Sample time from which late samples must still be drawn; Infinity: none. */
   patch: number
@@ -35,6 +33,11 @@ interface Pen {
   lane: Lane
   played: number // sample time up to which this lane is drawn
   epoch: number
+  /** Range that a fitted lane shows during this pass; a new pass may choose another. */
+  low: number
+  high: number
+  /** Sample time of the last look at the range. */
+  fitted: number
 }
 
 const erase = 8 // px ahead of the pen
@@ -84,7 +87,7 @@ export class Engine implements WaveSink {
     this.speed = speed
     this.ground = ground
     this.pens.clear()
-    for (const lane of lanes) this.pens.set(lane.key, { lane, played: NaN, epoch: -1 })
+    for (const lane of lanes) this.pens.set(lane.key, { lane, played: NaN, epoch: -1, low: NaN, high: NaN, fitted: NaN })
     this.redraw()
   }
 
@@ -124,7 +127,7 @@ export class Engine implements WaveSink {
     }
     const hz = c.millihz / 1000
     const filter = new Baseline(hz, c.metric.startsWith('ecg'))
-    this.traces.set(c.channel, { channel: c, ring: new Ring(hz, held), clock: new PlayClock(), filter, low: NaN, high: NaN, heard: 0, patch: Infinity })
+    this.traces.set(c.channel, { channel: c, ring: new Ring(hz, held), clock: new PlayClock(), filter, heard: 0, patch: Infinity })
   }
 
   block(b: WaveBlock) {
@@ -167,15 +170,6 @@ export class Engine implements WaveSink {
     }
     trace.clock.arrived(trace.ring.epoch === epoch && now - trace.heard < 3000 ? before : b.start, end, now)
     trace.heard = now
-    for (const v of values) {
-      if (Number.isNaN(v)) continue
-      if (!(v >= trace.low)) trace.low = v
-      if (!(v <= trace.high)) trace.high = v
-    }
-    // The fitted range closes in slowly, so that a burst of movement does not flatten the trace for good.
-    const narrow = ((trace.high - trace.low) * values.length) / trace.ring.hz / 16
-    trace.low += narrow
-    trace.high -= narrow
   }
 
   /** Clears all and draws what the sweep would show by now. */
@@ -209,10 +203,14 @@ export class Engine implements WaveSink {
         this.wipe(lane, from, play)
         from = Math.max(Math.min(from, trace.patch), play - window)
       }
+      if (lane.perUnit === 0 && this.refit(pen, trace, from, play)) {
+        this.blank(lane.x, lane.y, lane.width, lane.height)
+        from = play - window
+      }
       pen.epoch = trace.ring.epoch
       let path = strokes.get(lane.colour)
       if (!path) strokes.set(lane.colour, (path = new Path2D()))
-      this.trace(path, lane, trace, from, play)
+      this.trace(path, pen, trace, from, play)
       pen.played = play
     }
     for (const trace of drawn) trace.patch = Infinity
@@ -241,14 +239,42 @@ export class Engine implements WaveSink {
     else this.context.fillRect(x, y, width, height)
   }
 
-  private trace(path: Path2D, lane: Lane, trace: Trace, from: number, to: number) {
+  /**
+   * Chooses the range of a fitted lane from what was seen lately: at the start of a pass quietly, and at once,
+   * with everything redrawn (true), when the wave has left the range or has become much smaller than it.
+   */
+  private refit(pen: Pen, trace: Trace, from: number, to: number): boolean {
+    const { ring } = trace
+    const passed = this.x(to, pen.lane) < this.x(from, pen.lane)
+    if (!passed && to - pen.fitted < 400 && to >= pen.fitted) return false
+    pen.fitted = to
+    let low = Infinity
+    let high = -Infinity
+    for (let i = Math.max(ring.tail, ring.index(to - 8000)); i <= Math.min(ring.index(to), ring.head - 1); i++) {
+      const v = ring.at(i)
+      if (v < low) low = v
+      if (v > high) high = v
+    }
+    if (!(high > low)) return false
+    const span = pen.high - pen.low
+    const outside = !(low >= pen.low - 0.02 * span && high <= pen.high + 0.02 * span)
+    const small = high - low < 0.5 * span
+    if (!outside && !(passed && small)) return false
+    const room = 0.08 * (high - low)
+    pen.low = low - room
+    pen.high = high + room
+    return true
+  }
+
+  private trace(path: Path2D, pen: Pen, trace: Trace, from: number, to: number) {
+    const { lane } = pen
     const { ring } = trace
     const first = Math.max(ring.index(from), ring.tail)
     const last = Math.min(ring.index(to), ring.head - 1)
-    const span = trace.high - trace.low
+    const span = pen.high - pen.low
     const fit = lane.perUnit > 0 ? lane.perUnit : span > 0 ? (lane.height - 6) / span : 0
     const middle = lane.perUnit > 0 ? lane.y + lane.height * 0.62 : lane.y + lane.height - 3
-    const zero = lane.perUnit > 0 ? 0 : trace.low
+    const zero = lane.perUnit > 0 ? 0 : pen.low
     const top = lane.y + 1
     const bottom = lane.y + lane.height - 1
     let down = false

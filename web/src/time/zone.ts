@@ -143,5 +143,8 @@ export function inputText(at: number, zone: string): string {
 export function inputInstants(text: string, zone: string): number[] {
   const m = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)/.exec(text)
   if (!m) return []
-  return instants({ year: Number(m[1]), month: Number(m[2]), day: Number(m[3]), hour: Number(m[4]), minute: Number(m[5]), second: 0 }, zone)
+  const w: Wall = { year: Number(m[1]), month: Number(m[2]), day: Number(m[3]), hour: Number(m[4]), minute: Number(m[5]), second: 0 }
+  const same = new Date(asUTC(w)) // a thirtieth of February would roll over into March
+  if (same.getUTCMonth() !== w.month - 1 || same.getUTCDate() !== w.day || same.getUTCHours() !== w.hour) return []
+  return instants(w, zone)
 }

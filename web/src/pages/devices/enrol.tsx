@@ -13,13 +13,23 @@ export interface Enrolled {
   credential: Credential
 }
 
-export function EnrolFields({ value, onChange }: { value: Record<string, string>; onChange: (v: Record<string, string>) => void }) {
+export function EnrolFields({ value, onChange, short = false }: { short?: boolean; value: Record<string, string>; onChange: (v: Record<string, string>) => void }) {
   const say = useSay()
   const set = (k: string) => (e: { currentTarget: { value: string } }) => onChange({ ...value, [k]: e.currentTarget.value })
   return (
     <>
       <TextInput label={say('enrol.id')} description={say('enrol.id.note')} required value={value.id ?? ''} onChange={set('id')} pattern="[A-Za-z0-9][A-Za-z0-9._\-]*" autoComplete="off" data-autofocus />
       <TextInput label={say('enrol.label')} value={value.label ?? ''} onChange={set('label')} />
+      {!short && <Details value={value} onChange={onChange} />}
+    </>
+  )
+}
+
+function Details({ value, onChange }: { value: Record<string, string>; onChange: (v: Record<string, string>) => void }) {
+  const say = useSay()
+  const set = (k: string) => (e: { currentTarget: { value: string } }) => onChange({ ...value, [k]: e.currentTarget.value })
+  return (
+    <>
       <div className="two">
         <TextInput label={say('enrol.kind')} value={value.kind ?? 'monitor'} onChange={set('kind')} />
         <Select label={say('enrol.class')} allowDeselect={false} data={(['device', 'gateway'] as const).map((v) => ({ value: v, label: say(`enrol.class.${v}`) }))} value={value.class ?? 'device'} onChange={(v) => onChange({ ...value, class: v ?? 'device' })} />

@@ -3,6 +3,7 @@
 export interface Place {
   origin: string
   host: string
+  port: string
   id: string
   password: string
 }
@@ -17,7 +18,7 @@ export const curl = (p: Place) =>
   -d '${body(1)}'`
 
 export const mosquitto = (p: Place) =>
-  `mosquitto_pub -h ${p.host} -p 1883 -q 1 \\
+  `mosquitto_pub -h ${p.host} -p ${p.port} -q 1 \\
   -i ${quoted(p.id)} -u ${quoted(p.id)} -P ${quoted(p.password)} \\
   -t 'v1/${p.id}/telemetry' \\
   -m '${body(1)}'`
@@ -39,7 +40,7 @@ unsigned long sequence = 0;
 void setup() {
   WiFi.begin(wifi, wifiPassword);
   while (WiFi.status() != WL_CONNECTED) delay(200);
-  mqtt.setServer(server, 1883);
+  mqtt.setServer(server, ${p.port});
   mqtt.setBufferSize(1024);
 }
 

@@ -1,5 +1,5 @@
 import './devices.css'
-import { Button, Select, Tabs } from '@mantine/core'
+import { Button, Select, Tabs, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { Link, useSearch } from 'wouter'
 import { useDevices } from '../../api/queries'
@@ -17,9 +17,10 @@ export default function StartPage() {
   const [value, setValue] = useState<Record<string, string>>({ id: 'my-first-monitor' })
   const [made, setMade] = useState<Enrolled | null>(null)
   const [have, setHave] = useState<string | null>(asked)
+  const [mqtt, setMqtt] = useState(`${location.hostname}:1883`)
   const [problem, setProblem] = useState('')
   const id = made?.device.id ?? have ?? value.id ?? 'my-first-monitor'
-  const place = { origin: location.origin, host: location.hostname, id, password: made?.credential.password ?? `<${say('start.password.place')}>` }
+  const place = { origin: location.origin, host: mqtt.replace(/:\d*$/, ''), port: /:(\d+)$/.exec(mqtt)?.[1] ?? '1883', id, password: made?.credential.password ?? `<${say('start.password.place')}>` }
   const act = () => {
     setProblem('')
     enrol(value).then(setMade, (e: unknown) => setProblem(refusalText(e, say)))
@@ -34,7 +35,7 @@ export default function StartPage() {
           <Secret credential={made.credential} />
         ) : (
           <>
-            {!have && <EnrolFields value={value} onChange={setValue} />}
+            {!have && <EnrolFields short value={value} onChange={setValue} />}
             {problem && (
               <p className="problem" role="alert">
                 {problem}
@@ -54,6 +55,7 @@ export default function StartPage() {
       <section className="stack">
         <h2>{say('start.two')}</h2>
         <p className="second">{say('start.two.do')}</p>
+        <TextInput label={say('start.host')} value={mqtt} onChange={(e) => setMqtt(e.currentTarget.value.trim())} maw={320} />
         <Tabs defaultValue="curl">
           <Tabs.List>
             <Tabs.Tab value="curl">{say('start.curl')}</Tabs.Tab>

@@ -3,13 +3,13 @@ import { useEffect, useRef } from 'react'
 import { socket } from '../../live/socket'
 import { Engine, type Lane } from '../../sweep/engine'
 import { leadText } from '../../sweep/leads'
-import { useSay } from '../../words'
+import { useMetricName } from '../../parts/metric-name'
 
 const mm = 96 / 25.4
 
 /** Every waveform of one patient sweeping at 25 mm/s over millimetre paper. */
 export function LiveStrip({ patient, metrics }: { patient: string; metrics: string[] }) {
-  const say = useSay()
+  const name = useMetricName()
   const box = useRef<HTMLDivElement>(null)
   const canvas = useRef<HTMLCanvasElement>(null)
   const scheme = useComputedColorScheme('dark')
@@ -47,7 +47,7 @@ export function LiveStrip({ patient, metrics }: { patient: string; metrics: stri
       {shown.map((m) => (
         <div key={m} className="strip-lane" data-ecg={m.startsWith('ecg') || undefined}>
           <span className="strip-name">
-            {m.startsWith('ecg') ? leadText(m) : say.maybe('metric.' + m, m)}
+            {m.startsWith('ecg') ? leadText(m) : name(m)}
             {m.startsWith('ecg') && (
               <svg width={9 * mm} height={10 * mm + 2} viewBox={`0 0 ${9 * mm} ${10 * mm + 2}`} aria-hidden="true">
                 <path d={`M0 ${10 * mm + 1}h${2 * mm}v${-10 * mm}h${5 * mm}v${10 * mm}h${2 * mm}`} fill="none" stroke="currentColor" strokeWidth="1.2" />

@@ -4,6 +4,7 @@ import type { Patient, Series } from '../../api/types'
 import { freshness } from '../../live/fresh'
 import { useBed, useLink, useNow } from '../../live/store'
 import { hour } from '../../time/zone'
+import { useMetricName } from '../../parts/metric-name'
 import { useUnits } from '../../units/units'
 import { useSay } from '../../words'
 import { trendMetrics } from './panels'
@@ -15,6 +16,7 @@ const signals: Record<string, string> = { 'heart-rate': '--ecg', 'pulse-rate': '
 export function Now({ patient }: { patient: Patient }) {
   const say = useSay()
   const units = useUnits()
+  const name = useMetricName()
   const now = useNow()
   const linked = useLink().state === 'open'
   const { values, watched } = useBed(patient.id)
@@ -42,7 +44,7 @@ export function Now({ patient }: { patient: Patient }) {
         const remarks = (v.quality ?? []).filter((q) => q !== 'demo')
         return (
           <li key={key} data-fresh={fresh} style={signals[key] ? { color: `var(${signals[key]})` } : undefined} className={signals[key] ? 'now-big' : ''}>
-            <span className="now-label">{say.maybe('metric.' + key, key)}</span>
+            <span className="now-label">{name(key)}</span>
             <span className="now-value">
               {text} <small>{v.code ? '' : shown.unit}</small>
             </span>

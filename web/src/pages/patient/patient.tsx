@@ -157,7 +157,7 @@ function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setD
         ))}
         {here && (
           <span className="patient-watched" data-state={watched?.state ?? 'not-watched'} role="status">
-            {watchedText(watched, zone, now, say, (patient.bindings ?? []).filter((b) => !b.to).length)}
+            {watchedText(watched, zone, now, say, (patient.bindings ?? []).filter((b) => !b.to).length, live.heard)}
           </span>
         )}
         <span className="grow" />

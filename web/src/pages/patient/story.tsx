@@ -1,6 +1,7 @@
 import { useObservations, useTimeline } from '../../api/queries'
 import type { Observation, TimelineItem } from '../../api/types'
 import { live } from '../../live/store'
+import { useMetricName } from '../../parts/metric-name'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { useUnits, type Units } from '../../units/units'
@@ -35,21 +36,22 @@ export function Story({ patient, zone, range }: { patient: string; zone: string;
 
 const kind = (i: TimelineItem, say: Say) => say.maybe('story.' + i.kind, i.kind)
 
-export function itemText(o: Observation, say: Say, units: Units): { name: string; text: string }[] {
+export function itemText(o: Observation, say: Say, units: Units, name: (metric: string) => string): { name: string; text: string }[] {
   const pressure = o.items.find((i) => i.metric === 'bp-diastolic')
   return o.items
     .filter((i) => i.metric !== 'bp-diastolic' || !o.items.some((x) => x.metric === 'bp-systolic'))
     .map((i) => {
-      if (i.code) return { name: say.maybe('metric.' + i.metric, i.metric), text: say.maybe('round.' + i.code, i.code) }
+      if (i.code) return { name: name(i.metric), text: say.maybe('round.' + i.code, i.code) }
       const shown = units.show(i.metric, i.value ?? '', i.unit ?? '')
       const low = i.metric === 'bp-systolic' && pressure ? '/' + say.digits(units.show('bp-diastolic', pressure.value ?? '', pressure.unit ?? '').text) : ''
-      return { name: say.maybe(low ? 'metric.bp' : 'metric.' + i.metric, i.metric), text: `${say.digits(shown.text)}${low} ${shown.unit}`.trim() }
+      return { name: name(low ? 'bp' : i.metric), text: `${say.digits(shown.text)}${low} ${shown.unit}`.trim() }
     })
 }
 
 export function Rounds({ patient, zone }: { patient: string; zone: string }) {
   const say = useSay()
   const units = useUnits()
+  const name = useMetricName()
   const answer = useObservations(patient)
   if (answer.isPending) return <Skeleton lines={3} />
   if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
@@ -64,7 +66,7 @@ export function Rounds({ patient, zone }: { patient: string; zone: string }) {
             <time>{moment(Date.parse(o.at), zone, say.language, live.now())}</time> <span className="quiet">{o.by}</span>
           </header>
           <dl>
-            {itemText(o, say, units).map((i) => (
+            {itemText(o, say, units, name).map((i) => (
               <div key={i.name}>
                 <dt>{i.name}</dt>
                 <dd>{i.text}</dd>

@@ -5,6 +5,7 @@ import { get, query } from '../../api/client'
 import { again, useWaveMetrics } from '../../api/queries'
 import type { WaveBlock } from '../../api/types'
 import { live } from '../../live/store'
+import { useMetricName } from '../../parts/metric-name'
 import { Empty, Skeleton, Trouble } from '../../parts/states'
 import { leadText, leads } from '../../sweep/leads'
 import { moment } from '../../time/zone'
@@ -22,6 +23,7 @@ const rank = (m: string) => {
 export function Strip({ patient, zone, at, freeze }: { patient: string; zone: string; at: number | null; freeze: (at: number | null) => void }) {
   const say = useSay()
   const metrics = useWaveMetrics(patient)
+  const name = useMetricName()
   const box = useRef<HTMLDivElement>(null)
   const [width, setWidth] = useState(900)
   const [chosen, setChosen] = useState('')
@@ -69,7 +71,7 @@ export function Strip({ patient, zone, at, freeze }: { patient: string; zone: st
           </>
         )}
         <span className="grow" />
-        {at !== null && sorted.length > 1 && <SegmentedControl size="xs" value={metric} onChange={setChosen} data={sorted.map((m) => ({ value: m, label: m.startsWith('ecg') ? leadText(m) : say.maybe('metric.' + m, m) }))} />}
+        {at !== null && sorted.length > 1 && <SegmentedControl size="xs" value={metric} onChange={setChosen} data={sorted.map((m) => ({ value: m, label: m.startsWith('ecg') ? leadText(m) : name(m) }))} />}
         <span className="small quiet">
           {say('strip.scale')}, {say(at === null ? 'strip.filter.live' : 'strip.filter.none')}
         </span>
@@ -81,6 +83,7 @@ export function Strip({ patient, zone, at, freeze }: { patient: string; zone: st
 
 function Frozen({ patient, metric, ecg, at, seconds, width, zone, callipers }: { patient: string; metric: string; ecg: boolean; at: number; seconds: number; width: number; zone: string; callipers: boolean }) {
   const say = useSay()
+  const name = useMetricName()
   const from = at - Math.ceil(seconds * 1000)
   const answer = useQuery({
     queryKey: ['waveforms', patient, metric, from, at],
@@ -100,7 +103,7 @@ function Frozen({ patient, metric, ecg, at, seconds, width, zone, callipers }: {
       <Paper blocks={blocks} ecg={ecg} from={from} width={width} zone={zone}>
         {callipers && <Callipers width={width} ecg={ecg} />}
       </Paper>
-      <p className="small quiet">{blocks.length === 0 ? say('strip.none') : `${ecg ? leadText(metric) : say.maybe('metric.' + metric, metric)}, ${say('strip.rate', { count: say.number(hz) })}. ${say('strip.paper')}`}</p>
+      <p className="small quiet">{blocks.length === 0 ? say('strip.none') : `${ecg ? leadText(metric) : name(metric)}, ${say('strip.rate', { count: say.number(hz) })}. ${say('strip.paper')}`}</p>
     </>
   )
 }

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core'
 import { base, query } from '../../api/client'
 import { useSeries } from '../../api/queries'
+import { useMetricName } from '../../parts/metric-name'
 import { Skeleton, Trouble } from '../../parts/states'
 import { hour, moment } from '../../time/zone'
 import { unitText, useUnits } from '../../units/units'
@@ -12,6 +13,7 @@ import type { Range } from './range'
 export function Table({ patient, zone, range }: { patient: string; zone: string; range: Range }) {
   const say = useSay()
   const units = useUnits()
+  const name = useMetricName()
   const rows = range.hours <= 1 ? 60 : range.hours <= 4 ? 48 : range.hours <= 24 ? 96 : 72
   const answer = useSeries(patient, trendMetrics, range.from, range.to, rows)
   if (answer.isPending) return <Skeleton lines={10} />
@@ -52,7 +54,7 @@ export function Table({ patient, zone, range }: { patient: string; zone: string;
                 <th scope="col">{say('patient.table.time')}</th>
                 {series.map((s) => (
                   <th scope="col" key={s.metric} className="right">
-                    {say.maybe('metric.' + s.metric, s.metric)} <span className="quiet">{unitText(units.of(s.metric, s.unit))}</span>
+                    {name(s.metric)} <span className="quiet">{unitText(units.of(s.metric, s.unit))}</span>
                   </th>
                 ))}
               </tr>

@@ -5,12 +5,12 @@ import { memo } from 'react'
 import { Link } from 'wouter'
 import type { Alarm, Bed, Value, Watched } from '../../api/types'
 import { freshness } from '../../live/fresh'
-import { instant, useBed, useNow } from '../../live/store'
+import { useBed, useNow } from '../../live/store'
 import { ageAndSex, fullName } from '../../parts/person'
 import { useUnits, unitText } from '../../units/units'
 import { useSay, type Say } from '../../words'
 import { BigNumber, SmallNumber } from './number'
-import { watchedText } from './watched'
+import { lastHeard, watchedText } from './watched'
 
 const marks: Record<Alarm['priority'], string> = { high: '***', medium: '**', low: '*', technical: '!' }
 
@@ -31,7 +31,7 @@ interface Props {
 export const Tile = memo(function Tile({ bed, zone, linked, hidden, focus, size }: Props) {
   const say = useSay()
   const units = useUnits()
-  const { values, watched } = useBed(bed.id)
+  const { values, watched, heard } = useBed(bed.id)
   const now = useNow()
   const p = bed.patient
   const label = say('bed.bed', { label: bed.label })
@@ -50,13 +50,14 @@ export const Tile = memo(function Tile({ bed, zone, linked, hidden, focus, size 
   const limit = (metric: string) => (bed.limits ?? []).find((l) => l.metric === metric)
   const alarmOf = (metric: string) => (bed.alarms ?? []).find((a) => a.metric === metric)?.priority
   const kind = state?.state ?? 'not-watched'
-  const words = watchedText(state, zone, now, say, bed.devices?.length ?? 0)
-  const quietFor = state?.last ? now - instant(state.last) : 0
+  const words = watchedText(state, zone, now, say, bed.devices?.length ?? 0, heard)
+  const last = lastHeard(state, heard)
+  const quietFor = last ? now - last : 0
   const heart = values['heart-rate'] ? 'heart-rate' : values['pulse-rate'] ? 'pulse-rate' : 'heart-rate'
   const foot = footNumbers(values, state, now, linked, say, units, size)
   const watchedMark = (
     <span className="tile-watched" data-quiet={quietFor > 5000 || !linked || undefined} title={words}>
-      {size === 's' && state?.last ? say('bed.last', { age: say.age(quietFor) }) : words}
+      {size === 's' && last ? say('bed.last', { age: say.age(quietFor) }) : words}
     </span>
   )
   const spoken = [label, fullName(p, hidden), words, ...spokenValues(values, say)].join(', ')
