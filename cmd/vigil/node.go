@@ -194,6 +194,19 @@ func (n *node) guard(ctx context.Context) error {
 	}
 }
 
+// ready says whether packets can be made durable and are worked off.
+func (n *node) ready(context.Context) error {
+	for _, w := range n.writers {
+		if err := w.Err(); err != nil {
+			return vital.Errorf(vital.Unavailable, "the journal cannot be written: %w", err)
+		}
+	}
+	if !n.flow.Begun() {
+		return vital.Errorf(vital.Unavailable, "what the journal holds is still being worked off")
+	}
+	return nil
+}
+
 func newLog(level string, w io.Writer) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {

@@ -77,7 +77,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, s serving) (err erro
 		}
 	}()
 	at := addresses{PID: os.Getpid()}
-	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"upkeep", n.upkeep}, {"counters", n.sample}}
+	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"upkeep", n.upkeep}, {"counters", n.sample}, {"permissions", n.sweep}}
 	if c.MQTT != "" {
 		l, scheme, err := n.listen(c.MQTT, "mqtt")
 		if err != nil {
@@ -138,7 +138,7 @@ func serveHTTP(ctx context.Context, l net.Listener, s *http.Server) error {
 func (n *node) screens(demo bool, at addresses) (*webd.Server, error) {
 	return webd.New(webd.Options{
 		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system,
-		Telemetry: n.telemetry(), Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Secure: strings.HasPrefix(at.HTTP, "https"),
+		Telemetry: n.telemetry(), Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Ready: n.ready, Secure: strings.HasPrefix(at.HTTP, "https"),
 	})
 }
 

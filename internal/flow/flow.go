@@ -69,6 +69,7 @@ type Flow struct {
 	journalled int64         // newest control appended by this process; of controlForever alone
 	caught     sync.WaitGroup
 	counts     counts
+	begun      atomic.Bool
 }
 
 // counts are what /metrics and the system page show.
@@ -139,7 +140,7 @@ func (f *Flow) Run(ctx context.Context) error {
 	// A raw partition may go on only when every readings partition knows how far
 	// it had been recorded.
 	caught := make(chan struct{})
-	go func() { f.caught.Wait(); close(caught) }()
+	go func() { f.caught.Wait(); f.begun.Store(true); close(caught) }()
 	for _, r := range f.raws {
 		start("raw partition", func(ctx context.Context) error {
 			select {
@@ -168,6 +169,9 @@ func (f *Flow) Run(ctx context.Context) error {
 	}
 	return closing
 }
+
+// Begun reports whether the past has been worked off, so that the present is.
+func (f *Flow) Begun() bool { return f.begun.Load() }
 
 // tickForever writes a tick to every readings partition on a fixed grid of wall
 // time, so that a replay sees time pass as it did.
