@@ -1,0 +1,51 @@
+package webd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/watch"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// noLive is a flow that has nothing to say.
+type noLive struct{}
+
+func (noLive) Attach(func(*watch.Update)) func()                  { return func() {} }
+func (noLive) Latest(store.Rows, []vital.PatientID) []watch.Value { return nil }
+func (noLive) Watches([]vital.PatientID) []watch.Watch            { return nil }
+func noPlaces(stays []store.Admission) func(context.Context) ([]store.Admission, error) {
+	return func(context.Context) ([]store.Admission, error) { return stays, nil }
+}
+
+// NewWard makes a hub with beds and screens that watch all of them, and returns
+// what takes an update all the way into the screens' queues and out of them.
+func NewWard(_ testing.TB, beds, screens int) func(*watch.Update) {
+	var stays []store.Admission
+	w := wanted{waves: []string{"*"}}
+	for i := range beds {
+		bed := vital.BedID(fmt.Sprintf("b-%d", i))
+		stays = append(stays, store.Admission{Patient: vital.PatientID(fmt.Sprintf("p-%d", i)), Bed: bed, From: 1})
+		w.beds = append(w.beds, bed)
+	}
+	h := newHub(noLive{}, noPlaces(stays), time.Now, slog.New(slog.DiscardHandler))
+	h.replace(context.Background())
+	sockets := make([]*socket, screens)
+	for i := range sockets {
+		sockets[i] = &socket{ready: make(chan struct{}, 1)}
+		h.join(sockets[i], w, 0, nil)
+	}
+	return func(u *watch.Update) {
+		h.take(u)
+		h.wavesSent = time.Time{}
+		h.flush()
+		for _, s := range sockets {
+			for data, _ := s.next(); data != nil; data, _ = s.next() {
+			}
+		}
+	}
+}
