@@ -206,7 +206,7 @@ func (x *Exported) Bounds(_ context.Context, s Stream, partition uint16) (first,
 }
 
 // Follow yields the frames of a line from sequence from on and returns at the
-// end. What the file should hold and does not is yielded as nil.
+// end. When the file lacks the last one, that is yielded as lost.
 func (x *Exported) Follow(ctx context.Context, s Stream, partition uint16, from uint64, yield func(seq uint64, frame []byte) error) error {
 	l := Line{s, partition}
 	for _, f := range x.frames[l] {
@@ -228,10 +228,8 @@ func (x *Exported) Follow(ctx context.Context, s Stream, partition uint16, from 
 		}
 		from = f.seq + 1
 	}
-	for last := x.bounds[l].Last; from <= last; from++ {
-		if err := yield(from, nil); err != nil {
-			return err
-		}
+	if last := x.bounds[l].Last; from <= last {
+		return yield(last, nil)
 	}
 	return nil
 }

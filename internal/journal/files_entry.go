@@ -46,20 +46,22 @@ func parseEntry(b []byte) (entry, bool) {
 	return e, e.length > 0 && e.length <= entryMost
 }
 
-// findEntry returns the offset in b of the first head whose sequence is at least
-// from, or -1.
-func findEntry(b []byte, from uint64) int {
-	for at := 0; ; {
+// findEntry returns the offset in b of the first head behind a damage, or -1. The
+// entry due lay at the beginning of b, so the one found has a later sequence, and
+// so many entries as are missing must have had room before it.
+func findEntry(b []byte, due uint64) int {
+	for at := 1; at < len(b); {
 		next := bytes.Index(b[at:], []byte(entryMagic))
 		if next < 0 {
 			return -1
 		}
 		at += next
-		if e, ok := parseEntry(b[at:]); ok && e.seq >= from {
+		if e, ok := parseEntry(b[at:]); ok && e.seq > due && e.seq-due <= uint64(at)/(entryHead+1) {
 			return at
 		}
 		at += len(entryMagic)
 	}
+	return -1
 }
 
 // piece is what one sequence of a segment holds: a frame, or bytes that should
@@ -94,14 +96,11 @@ func scan(b []byte, due uint64, all bool, yield func(piece) error) (int, error) 
 		if ok && e.seq == due && !all {
 			return at, nil
 		}
-		if at+entryHead > len(b) || zeros(b[at:at+entryHead]) && findEntry(b[at:], due) < 0 {
-			return at, nil
-		}
-		next := findEntry(b[at+1:], due+1)
+		next := findEntry(b[at:], due)
 		if next < 0 {
 			return at, nil
 		}
-		next += at + 1
+		next += at
 		found, _ := parseEntry(b[next:])
 		left := b[at:next]
 		for ; due < found.seq; due++ {

@@ -16,7 +16,7 @@ const readWindow = 1 << 20 // bytes read at once
 
 // Follow calls yield for each frame from sequence from on, then waits for more.
 // A damaged frame is yielded as it lies; bytes that should have been frames are
-// yielded as the first of them, the others as nil.
+// yielded as the first of them.
 func (l *Files) Follow(ctx context.Context, s Stream, partition uint16, from uint64, yield func(seq uint64, frame []byte) error) error {
 	line, err := l.line(s, partition)
 	if err != nil {
@@ -134,16 +134,19 @@ func (r *lineReader) walk(limit int64, last uint64) error {
 	return r.lose(last, nil)
 }
 
-// lose yields what is due up to last as lost; what is left of it as the first.
+// lose passes over what is due up to last: what is left of it is yielded as the
+// first, and the last as lost, so that the reader knows how far it reaches.
 func (r *lineReader) lose(last uint64, left []byte) error {
-	for r.next <= last {
+	r.due = max(r.due, last+1)
+	if left != nil && r.next <= last {
 		if err := r.give(r.next, left); err != nil {
 			return err
 		}
-		left = nil
 	}
-	r.due = max(r.due, last+1)
-	return nil
+	if r.next > last {
+		return nil
+	}
+	return r.give(last, nil)
 }
 
 func (r *lineReader) give(seq uint64, frame []byte) error {

@@ -38,9 +38,10 @@ type Log interface {
 	// the disk may have failed.
 	Append(ctx context.Context, s Stream, partition uint16, last uint64, frame []byte) (uint64, error)
 	// Follow calls yield for each frame from sequence from on, waiting for new
-	// ones, until ctx ends or yield returns an error, which it returns. A frame
-	// that should be there and is lost is yielded as nil. The bytes are valid
-	// until yield returns.
+	// ones, until ctx ends or yield returns an error, which it returns. Frames
+	// that should be there and are lost are passed over or yielded as nil; the
+	// last one held in Bounds is always yielded. The bytes are valid until yield
+	// returns.
 	Follow(ctx context.Context, s Stream, partition uint16, from uint64, yield func(seq uint64, frame []byte) error) error
 	// Bounds returns the first and last sequence held (last 0: empty).
 	Bounds(ctx context.Context, s Stream, partition uint16) (first, last uint64, err error)
