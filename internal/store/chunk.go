@@ -249,9 +249,7 @@ func decodeChunk(out []Sample, b []byte) ([]Sample, error) {
 	var codes []string
 	if mask&(1<<ofCode) != 0 {
 		for range r.count(min(n, len(r.b))) {
-			size := r.count(len(r.b))
-			codes = append(codes, string(r.b[:size]))
-			r.b = r.b[size:]
+			codes = append(codes, r.text())
 		}
 	}
 	if r.bad || mask>>ofCount != 0 {

@@ -33,9 +33,6 @@ const (
 // slopeBits are the fractional bits of a line's slope.
 const slopeBits = 8
 
-// most is the largest count that a reader accepts: more than any writer makes.
-const most = 1 << 20
-
 func zigzag(v int64) uint64   { return uint64(v<<1) ^ uint64(v>>63) }
 func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
@@ -256,6 +253,17 @@ func (r *columnReader) count(limit int) int {
 		r.bad, n = true, 0
 	}
 	return int(n)
+}
+
+// text reads a length and so many bytes.
+func (r *columnReader) text() string {
+	n := r.uvarint()
+	if n > uint64(len(r.b)) {
+		r.bad, n = true, 0
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
 }
 
 // read fills out with one column.
