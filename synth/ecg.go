@@ -27,7 +27,7 @@ var shapes = [...][5]wavelet{
 		{-math.Pi / 3, 0, 0.25}, {-math.Pi / 12, -5, 0.1}, {0, 30, 0.1}, {math.Pi / 12, -7.5, 0.1}, {math.Pi / 2, 0.75, 0.4},
 	},
 	ventricular: { // wide, no P wave, T against the QRS; angles and widths chosen by eye
-		{-math.Pi / 3, 0, 0.25}, {-math.Pi / 6, -2, 0.2}, {0, 14, 0.24}, {math.Pi / 5, -3, 0.25}, {math.Pi / 2, -1.6, 0.45},
+		{-math.Pi / 3, 0, 0.25}, {-math.Pi / 6, -1, 0.2}, {0, 8, 0.24}, {math.Pi / 5, -2, 0.25}, {math.Pi / 2, -1.1, 0.45},
 	},
 }
 
