@@ -56,6 +56,7 @@ type delivery struct {
 	sent     bool     // on some connection, perhaps an earlier one
 	released bool     // QoS 2: PUBREC came, PUBREL is due or sent
 	pending  bool     // has to be written to the present connection
+	held     uint64   // QoS 2: its state must be saved before it is written; the number of that save, 0: none
 }
 
 // publish makes the packet for d, at level 5 with the properties it needs.

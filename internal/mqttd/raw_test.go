@@ -60,6 +60,9 @@ func (r *raw) write(b []byte) {
 	}
 }
 
+// back puts a packet back, to be read next.
+func (r *raw) back(p mqtt.Packet) { r.rest = append(p.Append(nil, r.level), r.rest...) }
+
 // next returns the next packet, or nil and the reason why there is none.
 func (r *raw) next(wait time.Duration) (mqtt.Packet, error) {
 	r.conn.SetReadDeadline(time.Now().Add(wait))

@@ -29,6 +29,7 @@ type session struct {
 	inbound       map[uint16]*receipt // QoS 2 from the client, until PUBREL
 	flight        []delivery          // with an identifier, oldest first
 	unwritten     int                 // of flight: pending
+	saves         uint64              // asked for by held deliveries
 	queue         []delivery          // waiting for an identifier, oldest first
 	bytes         int                 // of flight and queue
 	lastID        uint16
@@ -67,11 +68,11 @@ func (x *session) waiting() int { return len(x.queue) + len(x.flight) }
 
 // changed notes that the session differs from what is saved, if it is saved at all.
 func (x *session) changed() bool {
-	if x.expiry > 0 {
-		x.server.saver.changed(x)
-		return true
+	if x.expiry == 0 || x.server.saver.sessions == nil {
+		return false
 	}
-	return false
+	x.server.saver.changed(x)
+	return true
 }
 
 // push queues d. The caller holds x.mu. It reports whether the session now has to
@@ -134,7 +135,7 @@ func (x *session) fill(c *connection, out []byte, most int) []byte {
 	if x.unwritten > 0 {
 		return out
 	}
-	taken := 0
+	taken, held := 0, false
 	for taken < len(x.queue) && len(out) < most {
 		d := &x.queue[taken]
 		if d.qos > 0 && len(x.flight) >= c.window {
@@ -152,10 +153,18 @@ func (x *session) fill(c *connection, out []byte, most int) []byte {
 			continue
 		}
 		d.id = x.freeID()
+		if d.qos == 2 && x.changed() {
+			d.held, held = x.saves+1, true
+			x.flight = append(x.flight, *d)
+			continue
+		}
 		out = c.appendDelivery(out, d, now)
 		d.sent = true
 		x.flight = append(x.flight, *d)
 		x.changed()
+	}
+	if held {
+		x.hold()
 	}
 	if taken > 0 {
 		clear(x.queue[:taken])
@@ -164,6 +173,38 @@ func (x *session) fill(c *connection, out []byte, most int) []byte {
 		}
 	}
 	return out
+}
+
+// hold has the held deliveries written once the session is saved. Exactly once
+// means that the identifier, and later that it was received, outlive even a crash:
+// else the message would come again under another one. The caller holds x.mu.
+func (x *session) hold() {
+	x.saves++
+	number := x.saves
+	x.server.saver.after(func(err error) {
+		if err == nil {
+			x.letGo(number)
+		}
+	})
+}
+
+func (x *session) letGo(number uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i := range x.flight {
+		d := &x.flight[i]
+		if d.held == 0 || d.held > number {
+			continue
+		}
+		d.held = 0
+		if !d.pending {
+			d.pending = true
+			x.unwritten++
+		}
+	}
+	if x.connection != nil {
+		x.connection.wake()
+	}
 }
 
 func (x *session) freeID() uint16 {
@@ -210,7 +251,11 @@ func (x *session) acknowledged(a mqtt.Ack) (answer *mqtt.Ack, err error) {
 		}
 	case a.Type == mqtt.TypePubrec && d.qos == 2:
 		d.released = true
-		x.changed()
+		if x.changed() {
+			d.held = x.saves + 1
+			x.hold()
+			return nil, nil
+		}
 		return &mqtt.Ack{Type: mqtt.TypePubrel, ID: a.ID}, nil
 	default:
 		return nil, mqtt.Errorf(mqtt.ProtocolError, "a %v for a delivery with QoS %d", a.Type, d.qos)
@@ -223,9 +268,12 @@ func (x *session) attach(c *connection, expiry time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.principal, x.expiry, x.connection, x.will, x.sights = c.principal, expiry, c, nil, nil
-	x.unwritten = len(x.flight)
+	x.unwritten = 0
 	for i := range x.flight {
-		x.flight[i].pending = true
+		if d := &x.flight[i]; d.held == 0 {
+			d.pending = true
+			x.unwritten++
+		}
 	}
 	x.changed()
 }

@@ -287,3 +287,85 @@ func TestASlowSubscriberLosesQoS0AndIsToldAboutTheRest(t *testing.T) {
 		t.Error("the client is not told that it lost messages")
 	}
 }
+
+// image is what is on the disk at this moment: what a power cut leaves.
+func image(t *testing.T, m *mqttd.Memory) *mqttd.Memory {
+	t.Helper()
+	saved, kept, err := m.Load(t.Context())
+	must(t, err)
+	c := new(mqttd.Memory)
+	must(t, c.Save(t.Context(), mqttd.Change{Put: saved, Retain: kept}))
+	return c
+}
+
+// TestQoS2IsDeliveredOnceOverAPowerCut: wherever in the exchange the power fails,
+// the subscriber takes every message once.
+func TestQoS2IsDeliveredOnceOverAPowerCut(t *testing.T) {
+	const messages = 4
+	for cut := range 2*messages + 1 {
+		memory := new(mqttd.Memory)
+		d := newDoor(t)
+		h := open(t, mqttd.Options{Gate: newGate(), Door: d, Sessions: memory})
+		keep := func(p *mqtt.Connect) {
+			p.Clean, p.Properties = false, &mqtt.Properties{SessionExpiry: new(uint32(3600))}
+		}
+		lab, _ := h.connected("lab", mqtt.Level5, keep)
+		lab.subscribe(nil, mqtt.Filter{Filter: "v1/+/status", QoS: 2})
+		for i := range messages {
+			must(t, h.server.Publish(t.Context(), "v1/monitor-1/status", fmt.Append(nil, i), 2, false, nil))
+		}
+		var taken []string
+		open := make(map[uint16]bool) // identifiers that the subscriber remembers
+		step := func(r *raw) {
+			switch p := r.read().(type) {
+			case *mqtt.Publish:
+				if !open[p.ID] {
+					taken = append(taken, string(p.Payload))
+				}
+				open[p.ID] = true
+				r.send(&mqtt.Ack{Type: mqtt.TypePubrec, ID: p.ID})
+			case *mqtt.Ack:
+				delete(open, p.ID)
+				r.send(&mqtt.Ack{Type: mqtt.TypePubcomp, ID: p.ID})
+			}
+		}
+		for range cut {
+			step(lab)
+		}
+		after := image(t, memory)
+		h.stop()
+		h = openHouse(t, d, after)
+		lab, a := h.connected("lab", mqtt.Level5, keep)
+		if !a.SessionPresent {
+			t.Fatal("no session")
+		}
+		exchange(lab, step, func() bool {
+			c := h.server.Clients()
+			return len(c) == 1 && c[0].Waiting == 0
+		})
+		h.stop()
+		if !slices.Equal(taken, []string{"0", "1", "2", "3"}) {
+			t.Fatalf("power cut after %d packets: taken %q", cut, taken)
+		}
+	}
+}
+
+func openHouse(t *testing.T, d *door, m *mqttd.Memory) *house {
+	return open(t, mqttd.Options{Gate: newGate(), Door: d, Sessions: m})
+}
+
+// exchange goes on with the exchange until it is over.
+func exchange(r *raw, step func(*raw), over func() bool) {
+	r.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !over(); {
+		if time.Now().After(deadline) {
+			r.t.Fatal("the exchange does not end")
+		}
+		p, err := r.next(20 * time.Millisecond)
+		if err != nil {
+			continue
+		}
+		r.back(p)
+		step(r)
+	}
+}
