@@ -1,0 +1,101 @@
+// Draws every page of Vigil as a reader of docs/screens sees it, and holds each against axe. States that a healthy
+// server does not show (empty, waiting, refused, failing, cut off) are made by answering in its place.
+//
+//   node test/e2e/screens.mjs            all pages into docs/screens; exit 1 on a violation or a page error
+//   node test/e2e/screens.mjs ward       only those whose name holds "ward"
+//   OUT=/tmp/x VIGIL=/path/to/vigil      another folder, a binary that is built already
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { demo, launch, open, root, violations } from './browser.mjs'
+
+const only = process.argv[2] ?? ''
+const out = process.env.OUT ?? join(root, 'docs', 'screens')
+mkdirSync(out, { recursive: true })
+
+const wide = { width: 1920, height: 1080 }
+const phone = { width: 390, height: 844 }
+const api = (path) => '**/api/v1' + path
+const empty = { json: { items: [] } }
+
+const small = await demo(16)
+const browser = await launch()
+const [{ id: ward }] = (await small.api('/wards')).items
+const { beds } = await small.api('/wards/' + ward)
+const patient = beds[1].patient.id
+const device = beds[1].devices[0].id
+
+/** name, path, and what is special about it */
+const pages = [
+  { name: 'ward', path: '/', wait: 12000 },
+  { name: 'ward-worst-first', path: `/ward/${ward}?view=worst`, wait: 6000, sizes: [wide], themes: ['dark'] },
+  { name: 'ward-initials', path: '/', wait: 6000, sizes: [wide], themes: ['dark'], preferences: { privacy: true } },
+  { name: 'ward-kiosk', path: `/ward/${ward}?kiosk`, wait: 8000, sizes: [wide], themes: ['dark'] },
+  { name: 'ward-german', path: '/', wait: 6000, sizes: [wide], themes: ['light'], preferences: { language: 'de' } },
+  { name: 'ward-cut-off', path: '/', wait: 6000, themes: ['dark'], act: async (page, context) => (await cut(page, context), await page.waitForTimeout(8000)) },
+  { name: 'ward-loading', path: '/', wait: 1500, sizes: [wide], themes: ['dark'], answers: { [api('/wards/*')]: null } },
+  { name: 'ward-failing', path: `/ward/${ward}`, wait: 1500, sizes: [wide], themes: ['dark'], answers: { [api('/wards/*')]: { status: 500, json: { error: { kind: 'internal', message: '' } } } } },
+  { name: 'ward-denied', path: `/ward/${ward}`, wait: 1500, sizes: [wide], themes: ['dark'], answers: { [api('/wards/*')]: { status: 403, json: { error: { kind: 'denied', message: '' } } } } },
+  { name: 'ward-none', path: '/', wait: 1500, sizes: [wide], themes: ['dark'], answers: { [api('/wards')]: empty } },
+  { name: 'patient', path: `/patient/${patient}?h=1`, wait: 4000 },
+  { name: 'patient-waveforms', path: `/patient/${patient}?tab=strip`, wait: 12000 },
+  { name: 'patient-callipers', path: () => `/patient/${patient}?tab=strip&strip=${Date.now() - 8000}`, wait: 4000 },
+  { name: 'patient-table', path: `/patient/${patient}?tab=table&h=1`, wait: 3000, themes: ['light'] },
+  { name: 'patient-other-units', path: `/patient/${patient}?h=1`, wait: 4000, sizes: [wide], themes: ['dark'], preferences: { units: { temperature: '[degF]', 'bp-systolic': 'kPa', 'bp-diastolic': 'kPa' } } },
+  { name: 'patient-discharge', path: `/patient/${patient}`, wait: 3000, sizes: [wide], themes: ['dark'], act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'Discharge' }).click(), await page.waitForTimeout(600)) },
+  { name: 'round', path: `/patient/${patient}/round`, wait: 2500, sizes: [phone] },
+  { name: 'round-keypad', path: `/patient/${patient}/round`, wait: 2500, sizes: [phone], act: async (page) => (await page.getByRole('button', { name: /^Systolic/ }).click(), await page.getByRole('button', { name: '1', exact: true }).first().click(), await page.waitForTimeout(300)) },
+  { name: 'patients', path: '/patients', wait: 2500 },
+  { name: 'patients-empty', path: '/patients', wait: 2000, sizes: [wide], themes: ['dark'], answers: { [api('/patients?**')]: empty, [api('/patients')]: empty } },
+  { name: 'devices', path: '/devices', wait: 2500 },
+  { name: 'devices-empty', path: '/devices', wait: 2000, sizes: [wide], themes: ['dark'], answers: { [api('/devices')]: empty, [api('/devices?**')]: empty } },
+  { name: 'devices-problems', path: '/devices?tab=problems', wait: 2500, themes: ['dark'] },
+  { name: 'device', path: `/devices/${device}`, wait: 3000 },
+  { name: 'device-bind', path: `/devices/${device}`, wait: 2500, sizes: [wide], themes: ['dark'], act: async (page) => (await page.getByRole('button', { name: 'Bind to a patient' }).click(), await page.waitForTimeout(600)) },
+  { name: 'first-device', path: '/start', wait: 2500 },
+  { name: 'system', path: '/system', wait: 9000 },
+  { name: 'people', path: '/people', wait: 2500, themes: ['dark'] },
+  { name: 'people-audit', path: '/people?tab=audit', wait: 2500, themes: ['dark'] },
+  { name: 'preferences', path: '/devices', wait: 2500, sizes: [wide], themes: ['light'], act: async (page) => (await page.locator('.who').click(), await page.waitForTimeout(600)) },
+  { name: 'sign-in', path: '/', wait: 1500, signedOut: true },
+]
+
+async function cut(page, context) {
+  await context.setOffline(true)
+  await page.evaluate(() => window.dispatchEvent(new Event('offline')))
+}
+
+let bad = 0
+async function draw(p, server, theme, size) {
+  const { page, context, problems } = await open(browser, { theme, ...size, preferences: p.preferences, signedOut: p.signedOut })
+  for (const [url, answer] of Object.entries(p.answers ?? {})) await page.route(url, (route) => (answer ? route.fulfill(answer) : new Promise(() => {})))
+  await page.goto(server.address + (typeof p.path === 'function' ? p.path() : p.path))
+  await page.waitForTimeout(p.wait)
+  await p.act?.(page, context)
+  const name = `${p.name}-${theme}${size === phone ? '-phone' : ''}`
+  await page.screenshot({ path: join(out, name + '.png') })
+  for (const text of [...problems, ...(await violations(page))]) {
+    bad++
+    console.log(`${name}: ${text}`)
+  }
+  await page.unrouteAll({ behavior: 'ignoreErrors' })
+  await context.close()
+}
+
+try {
+  for (const p of pages.filter((x) => x.name.includes(only))) {
+    for (const theme of p.themes ?? ['dark', 'light']) for (const size of p.sizes ?? [wide, phone]) await draw(p, small, theme, size)
+  }
+} finally {
+  await small.stop()
+}
+if ('ward-64'.includes(only)) {
+  const full = await demo(64)
+  try {
+    for (const theme of ['dark', 'light']) await draw({ name: 'ward-64', path: '/', wait: 15000 }, full, theme, wide)
+  } finally {
+    await full.stop()
+  }
+}
+await browser.close()
+console.log(bad === 0 ? 'every page drawn; axe finds nothing' : `${bad} problems`)
+process.exitCode = bad === 0 ? 0 : 1
