@@ -14,6 +14,7 @@ type readers struct {
 	prepares bool
 	mutex    sync.Mutex
 	seen     map[string]*sql.Stmt
+	watch    func(query string, args []any) // for a test that looks at the plans
 }
 
 // Texts with long lists hardly come twice; and there are not many others.
@@ -24,6 +25,9 @@ const (
 
 // QueryContext runs the query as a prepared statement.
 func (r *readers) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if r.watch != nil {
+		r.watch(query, args)
+	}
 	s, err := r.statement(ctx, query)
 	if err != nil {
 		return nil, err
