@@ -83,6 +83,7 @@ func digest(h hash.Hash, o synth.Output) {
 // The same seed gives the same bytes, today and after any change that was not
 // meant to change them: then the hash below changes with it.
 func TestSameSeedSameBytes(t *testing.T) {
+	t.Parallel()
 	run := func(seed uint64) string {
 		faults := []synth.Fault{{Kind: synth.Artefact, Start: 20 * time.Second, Length: 5 * time.Second, Size: 1}, {Kind: synth.LeadOff, Start: 40 * time.Second, Length: 5 * time.Second, Size: 1}}
 		p := synth.Someone(seed)
@@ -109,6 +110,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 }
 
 func TestStepsDoNotMatter(t *testing.T) {
+	t.Parallel()
 	run := func(step time.Duration) tape {
 		return record(synth.NewPatient(3, synth.Profile{Wears: everything, Active: true}, nil, nil), time.Minute, step)
 	}
@@ -138,6 +140,7 @@ func peaks(ecg []float64, hz float64) (at []float64) {
 }
 
 func TestHeartRateIsThatOfTheECG(t *testing.T) {
+	t.Parallel()
 	for _, rate := range []float64{45, 60, 72, 95, 120, 150} {
 		for _, fibrillating := range []bool{false, true} {
 			p := synth.Profile{HeartRate: rate, Age: 30, Fibrillating: fibrillating}
@@ -215,6 +218,7 @@ func band(x []float64, low, high float64) (power, peak float64) {
 }
 
 func TestHeartRateVariability(t *testing.T) {
+	t.Parallel()
 	for _, balance := range []float64{0.5, 1.5, 4} {
 		p := synth.Profile{HeartRate: 66, RespRate: 15, Variability: 45, Balance: balance}
 		got := record(synth.NewPatient(11, p, nil, nil), 30*time.Minute, time.Second)
@@ -261,6 +265,7 @@ func average(ecg []float64, at []float64) []float64 {
 }
 
 func TestFibrillation(t *testing.T) {
+	t.Parallel()
 	x := synth.NewPatient(5, synth.Profile{}, scenario(t, "af@5m"), nil)
 	before := record(x, 5*time.Minute, time.Second)
 	after := record(x, 10*time.Minute, time.Second)
@@ -287,6 +292,7 @@ func TestFibrillation(t *testing.T) {
 }
 
 func TestEctopy(t *testing.T) {
+	t.Parallel()
 	got := record(synth.NewPatient(5, synth.Profile{Ectopy: 6}, nil, nil), 10*time.Minute, time.Second)
 	v, pause := 0, 0
 	var beats []synth.Event
@@ -310,6 +316,7 @@ func TestEctopy(t *testing.T) {
 }
 
 func TestPulseFollowsTheBeat(t *testing.T) {
+	t.Parallel()
 	got := record(synth.NewPatient(9, synth.Profile{HeartRate: 60}, nil, nil), 2*time.Minute, time.Second)
 	crests := peaks(got.waves["pleth"], 125)
 	at := peaks(got.waves["ecg-ii"], 250)
@@ -324,9 +331,10 @@ func TestPulseFollowsTheBeat(t *testing.T) {
 	}
 }
 
-// Ranges of a resting ward over six hours: nobody drifts away.
+// Ranges of a resting ward over an hour each: nobody drifts away.
 func TestPeopleAtRest(t *testing.T) {
-	for seed := range uint64(12) {
+	t.Parallel()
+	for seed := range uint64(8) {
 		p := synth.Someone(seed)
 		p.Wears = []synth.Wearable{synth.Monitor, synth.GlucoseSensor}
 		x := synth.NewPatient(seed, p, nil, nil)
@@ -348,6 +356,7 @@ func TestPeopleAtRest(t *testing.T) {
 }
 
 func TestScenarios(t *testing.T) {
+	t.Parallel()
 	type band struct {
 		metric    string
 		low, high float64
@@ -390,6 +399,7 @@ func TestScenarios(t *testing.T) {
 }
 
 func TestFall(t *testing.T) {
+	t.Parallel()
 	x := synth.NewPatient(2, synth.Profile{Wears: everything}, scenario(t, "fall@20s"), nil)
 	got := record(x, 3*time.Minute, time.Second)
 	var size []float64
@@ -422,6 +432,7 @@ func TestFall(t *testing.T) {
 }
 
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	faults := []synth.Fault{
 		{Kind: synth.LeadOff, Start: time.Minute, Length: 20 * time.Second, Size: 1},
 		{Kind: synth.ProbeOff, Start: 2 * time.Minute, Length: 20 * time.Second, Size: 1},
@@ -466,6 +477,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestApnoeaIsZeroAndNotOldValues(t *testing.T) {
+	t.Parallel()
 	p := synth.Profile{RespRate: 4}
 	x := synth.NewPatient(4, p, scenario(t, "opioid@2mx20"), nil)
 	got := record(x, 4*time.Minute, time.Second)
@@ -481,6 +493,7 @@ func TestApnoeaIsZeroAndNotOldValues(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
+	t.Parallel()
 	s, err := synth.ParseScenario("sepsis@90sx60")
 	if err != nil || s.Name != "sepsis" || s.Start != 90*time.Second || s.Pace != 60 {
 		t.Errorf("%+v, %v", s, err)

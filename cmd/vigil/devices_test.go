@@ -329,6 +329,57 @@ func TestPlayIsLiveAtSpeedOne(t *testing.T) {
 	}
 }
 
+// Odd recordings play too: a stretch of three samples, a label longer than a
+// packet may hold. Round and round at speed 1, without a hole between rounds.
+func TestPlayOddAndLooped(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	tape := recording{
+		Waves: []waveTrack{
+			{Metric: "pleth", Unit: "1", Gain: vital.Whole(1), Hz: 100, Samples: make([]int16, 100)},
+			{Metric: "ecg-ii", Unit: "mV", Gain: vital.Whole(1), Hz: 100, At: 400 * time.Millisecond, Samples: []int16{1, 2, 3}},
+		},
+		Events: []eventAt{{At: 0, Kind: "rhythm", Code: strings.Repeat("é", 100), Text: strings.Repeat("x", 2000)}},
+	}
+	tape.sorted()
+	ctx, stop := context.WithTimeout(t.Context(), 2700*time.Millisecond)
+	defer stop()
+	p := player{broker: broker{Server: c.address, ClientID: "m"}, speed: 1, loop: true, tally: &tally{}}
+	if err := p.play(ctx, []recording{tape}); err != context.DeadlineExceeded {
+		t.Fatal(err)
+	}
+	next := time.Time{}
+	rounds, events := 0, 0
+	for _, r := range c.received() {
+		if !wave.Is(r.body) {
+			packet, problems, err := vjson.Decode(r.body)
+			if err != nil || len(problems) > 0 || len(packet.Events) != 1 {
+				t.Fatal(err, problems)
+			}
+			events++
+			continue
+		}
+		b, err := wave.Decode(r.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Metric == "ecg-ii" {
+			if rounds++; len(b.Samples) != 10 || b.Samples[2] != 3 || b.Samples[3] != wave.Missing {
+				t.Errorf("%v", b.Samples)
+			}
+			continue
+		}
+		start := time.UnixMicro(b.Start)
+		if !next.IsZero() && start.Sub(next).Abs() > time.Microsecond {
+			t.Errorf("%s between two blocks", start.Sub(next))
+		}
+		next = start.Add(atSample(len(b.Samples), 100))
+	}
+	if rounds < 2 || events < 2 {
+		t.Errorf("%d rounds, %d events", rounds, events)
+	}
+}
+
 func TestFaultsOnTheWay(t *testing.T) {
 	t.Parallel()
 	faults := []synth.Fault{

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vigilcare/vigil/vital"
 	"github.com/vigilcare/vigil/wire/vjson"
@@ -145,10 +147,15 @@ func (p *player) blocks(ctx context.Context, w *waveTrack, next *int, until time
 	}
 	for *next < end {
 		n := min(end-*next, wave.MaxSamples, int(10*w.Hz))
+		samples := w.Samples[*next : *next+n]
+		// A stretch shorter than a block may be is filled up with no measurement.
+		for least := int(math.Ceil(shortest * w.Hz)); len(samples) < least; {
+			samples = append(slices.Clip(samples), wave.Missing)
+		}
 		p.sequence++
 		b, err := wave.Encode(wave.Block{
 			Sequence: p.sequence, Start: origin.Add(w.At + atSample(*next, w.Hz)).UnixMicro(), MilliHz: uint32(math.Round(w.Hz * 1000)),
-			Gain: w.Gain, Zero: w.Zero, Metric: w.Metric, Unit: w.Unit, Samples: w.Samples[*next : *next+n],
+			Gain: w.Gain, Zero: w.Zero, Metric: w.Metric, Unit: w.Unit, Samples: samples,
 		})
 		if err != nil {
 			return vital.Errorf(vital.KindOf(err), "block of %s: %w", w.Metric, err)
@@ -186,7 +193,7 @@ func (p *player) events(ctx context.Context, events []eventAt, origin time.Time)
 		packet := vjson.Packet{Sequence: p.sequence}
 		for i, e := range events[:n] {
 			packet.Events = append(packet.Events, vjson.Event{
-				Time: vital.At(origin.Add(e.At)), Kind: e.Kind, Code: e.Code, Text: e.Text, Index: i,
+				Time: vital.At(origin.Add(e.At)), Kind: e.Kind, Code: clip(e.Code, 64), Text: clip(e.Text, 1000), Index: i,
 			})
 		}
 		if err := p.send(ctx, "event", packet); err != nil {
@@ -195,6 +202,17 @@ func (p *player) events(ctx context.Context, events []eventAt, origin time.Time)
 		events = events[n:]
 	}
 	return nil
+}
+
+// clip cuts text of a recording to what a packet may hold, between two runes.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
 }
 
 func (p *player) send(ctx context.Context, kind string, packet vjson.Packet) error {
