@@ -30,6 +30,7 @@ type figures struct {
 	QueryP99Millis  *float64 `json:"query_p99_ms,omitempty"`
 	LatestP99Millis *float64 `json:"latest_p99_ms,omitempty"`
 	LiveP99Millis   *float64 `json:"live_p99_ms,omitempty"`
+	SeenShare       *float64 `json:"seen_share,omitempty"` // of the readings sent; the rest was superseded before it left
 	FrameGapMillis  *float64 `json:"frame_gap_max_ms,omitempty"`
 }
 
@@ -140,6 +141,7 @@ func (b bench) report(all []figures) error {
 			{"24 h of one vital, p99", "ms", f.QueryP99Millis},
 			{"latest of all patients, p99", "ms", f.LatestP99Millis},
 			{"device to socket, p99", "ms", f.LiveP99Millis},
+			{"readings that reached the socket", "of all", f.SeenShare},
 			{"longest gap between waveform frames", "ms", f.FrameGapMillis},
 		} {
 			if line.value != nil {
