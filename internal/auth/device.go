@@ -130,6 +130,11 @@ func (g *Gate) devicePrincipal(ctx context.Context, c store.Credential) (Princip
 	if d.State != DeviceActive {
 		return Principal{}, vital.Errorf(vital.Denied, "device %s is %s", d.ID, d.State)
 	}
+	if now := vital.At(g.now()); now.Sub(c.LastUsed) >= usedEvery {
+		if err := g.store.UsedCredential(ctx, g.site, c.ID, now); err != nil {
+			return Principal{}, err
+		}
+	}
 	return Principal{
 		Class: Class(c.Class), Site: g.site, ID: c.Subject, Name: d.Label,
 		AllWards: d.AllWards, Wards: d.Wards, Namespaces: d.Namespaces, Credential: c.ID,

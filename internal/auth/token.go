@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/subtle"
+	"time"
 
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
@@ -47,6 +48,13 @@ func (g *Gate) Bearer(ctx context.Context, token, remote string) (Principal, err
 	return p, nil
 }
 
+// How exactly it is kept when a token or a device's credential was last used.
+// Devices are many, and connect all at once after a power cut.
+const (
+	tokenUsedEvery = time.Minute
+	usedEvery      = time.Hour
+)
+
 func (g *Gate) token(ctx context.Context, hash []byte) (Principal, error) {
 	t, err := g.store.TokenByHash(ctx, g.site, hash)
 	if err != nil {
@@ -54,6 +62,11 @@ func (g *Gate) token(ctx context.Context, hash []byte) (Principal, error) {
 	}
 	if t.Expires.Known() && t.Expires <= vital.At(g.now()) {
 		return Principal{}, vital.Errorf(vital.Unauthenticated, "the token expired at %s", t.Expires)
+	}
+	if now := vital.At(g.now()); now.Sub(t.LastUsed) >= tokenUsedEvery {
+		if err := g.store.UsedToken(ctx, g.site, t.ID, now); err != nil {
+			return Principal{}, err
+		}
 	}
 	roles := make([]Role, len(t.Roles))
 	for i, r := range t.Roles {

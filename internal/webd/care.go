@@ -128,7 +128,7 @@ func (s *Server) observe(c *call) error {
 	if err := c.body(&body); err != nil {
 		return err
 	}
-	at, err := s.momentOf("at", body.At)
+	at, err := s.timeOf("at", body.At)
 	if err != nil {
 		return err
 	}
@@ -147,14 +147,17 @@ func (s *Server) observe(c *call) error {
 		round.Items = append(round.Items, store.ObservedItem{Metric: item.Metric, Value: item.Value, Code: item.Code, Unit: item.Unit})
 		readings = append(readings, s.entered(c, item, at))
 	}
-	kept, err := s.store.Observe(c.ctx(), s.entry(c, "patient/"+string(c.patient()), ""), round)
-	if err != nil {
-		return err
-	}
+	// The journal first: a row without its values would look like a round that
+	// was kept. A round that is sent again after a failure between the two gives
+	// the same readings, which are recognised.
 	if len(readings) > 0 {
 		if _, err := s.commands.Observe(c.ctx(), c.principal, c.patient(), readings); err != nil {
 			return err
 		}
+	}
+	kept, err := s.store.Observe(c.ctx(), s.entry(c, "patient/"+string(c.patient()), ""), round)
+	if err != nil {
+		return err
 	}
 	if err := s.changed(c); err != nil {
 		return err
@@ -245,7 +248,7 @@ func (s *Server) annotate(c *call) error {
 	if err := c.body(&body); err != nil {
 		return err
 	}
-	at, err := s.momentOf("at", body.At)
+	at, err := s.timeOf("at", body.At)
 	if err != nil {
 		return err
 	}

@@ -358,9 +358,9 @@ func (s *Server) swapBeds(c *call) error {
 // ahead is how far a caller's clock may be ahead of ours.
 const ahead = time.Minute
 
-// momentOf returns the time at which a change counts: now when none is given,
-// never the future.
-func (s *Server) momentOf(field string, at vital.Instant) (vital.Instant, error) {
+// timeOf returns the time that a caller names, now when none is given; never the
+// future.
+func (s *Server) timeOf(field string, at vital.Instant) (vital.Instant, error) {
 	now := vital.At(s.now())
 	if !at.Known() {
 		return now, nil
@@ -368,7 +368,14 @@ func (s *Server) momentOf(field string, at vital.Instant) (vital.Instant, error)
 	if at > now.Add(ahead) {
 		return 0, invalid(field, "%s: %s is in the future", field, at)
 	}
-	return min(at, now), nil
+	return at, nil
+}
+
+// momentOf is timeOf for a change that has to count at once, so that the next
+// question sees it even when the caller's clock is a little ahead.
+func (s *Server) momentOf(field string, at vital.Instant) (vital.Instant, error) {
+	at, err := s.timeOf(field, at)
+	return min(at, vital.At(s.now())), err
 }
 
 // latestOf is the latest values and the watch state of one patient.
