@@ -132,6 +132,7 @@ func (c *connection) finish() {
 	c.output.hasten(c.conn)
 	x := c.session.Load()
 	if x == nil {
+		s.log.Debug("mqtt: connection ended before it was welcome", "remote", c.remote, "error", c.cause)
 		return
 	}
 	if c.cause != errGoodbye && !isNetwork(c.cause) && c.level >= mqtt.Level5 {

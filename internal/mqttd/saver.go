@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/vigilcare/vigil/vital"
 )
 
 // saver writes changed sessions and retained messages. While one save is under way
@@ -25,6 +23,7 @@ type saver struct {
 	ended   map[string]struct{}
 	topics  map[string]*message // nil message: forget
 	waiting []func(error)
+	stopped bool          // nothing is saved any more
 	wake    chan struct{} // something is dirty
 	hurry   chan struct{} // somebody waits
 	size    int           // bytes of the last save
@@ -93,15 +92,22 @@ func (s *saver) kept(topic string, m *message) {
 
 // after calls done once everything noted so far is saved. done must not block. A
 // save that fails is tried again, so done hears an error only when the server
-// stops without having saved.
+// stops without having saved, or has stopped.
 func (s *saver) after(done func(error)) {
 	if s.sessions == nil {
 		done(nil)
 		return
 	}
 	s.mu.Lock()
-	s.waiting = append(s.waiting, done)
+	stopped := s.stopped
+	if !stopped {
+		s.waiting = append(s.waiting, done)
+	}
 	s.mu.Unlock()
+	if stopped {
+		go done(errStopping) // the caller may hold what done needs
+		return
+	}
 	poke(s.hurry)
 }
 
@@ -115,6 +121,9 @@ func (s *saver) run(ctx context.Context) {
 	if s.sessions == nil {
 		return
 	}
+	s.mu.Lock()
+	s.stopped = false
+	s.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
@@ -152,10 +161,10 @@ func (s *saver) last(ctx context.Context) {
 	}
 	s.mu.Lock()
 	waiting := s.waiting
-	s.waiting = nil
+	s.waiting, s.stopped = nil, true
 	s.mu.Unlock()
 	for _, done := range waiting {
-		done(vital.Errorf(vital.Unavailable, "the server has stopped"))
+		done(errStopping)
 	}
 }
 

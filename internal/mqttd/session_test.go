@@ -350,6 +350,19 @@ func TestQoS2IsDeliveredOnceOverAPowerCut(t *testing.T) {
 	}
 }
 
+// TestPublishAfterTheEndFails: nobody waits for a save that will not come.
+func TestPublishAfterTheEndFails(t *testing.T) {
+	h := openHouse(t, newDoor(t), new(mqttd.Memory))
+	lab, _ := h.connected("lab", mqtt.Level4, func(p *mqtt.Connect) { p.Clean = false })
+	lab.subscribe(nil, mqtt.Filter{Filter: "v1/+/status", QoS: 1})
+	must(t, h.server.Publish(t.Context(), "v1/monitor-1/status", nil, 1, false, nil))
+	h.stop()
+	ctx := within(t, 5*time.Second)
+	if err := h.server.Publish(ctx, "v1/monitor-1/status", nil, 1, false, nil); vital.KindOf(err) != vital.Unavailable || ctx.Err() != nil {
+		t.Errorf("%v; %v", err, ctx.Err())
+	}
+}
+
 func openHouse(t *testing.T, d *door, m *mqttd.Memory) *house {
 	return open(t, mqttd.Options{Gate: newGate(), Door: d, Sessions: m})
 }
