@@ -136,7 +136,7 @@ func parsePlay(w world, args []string) (playFlags, error) {
 	case f.from < 0 || f.length < 0:
 		return f, vital.Errorf(vital.Invalid, "-from and -for: want a length of time above 0")
 	case f.credentials == "" && f.device == "" && !f.dry:
-		return f, vital.Errorf(vital.Invalid, "name the device: -device ID, or -credentials FILE")
+		return f, vital.Errorf(vital.Invalid, "name the device that plays: -device ID and -password, or -credentials FILE (`vigil device add recorder-1 > credentials.csv` makes one)")
 	}
 	if f.password == "" {
 		f.password = w.getenv("VIGIL_PASSWORD")
