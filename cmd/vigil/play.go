@@ -71,7 +71,7 @@ func runPlay(ctx context.Context, w world, args []string) error {
 	if err != nil {
 		return err
 	}
-	counts := &tally{}
+	counts := &tally{report: func(err error) { fmt.Fprintf(w.err, "trying again: %v\n", err) }}
 	started := time.Now()
 	var wait sync.WaitGroup
 	failures := make([]error, len(devices))
@@ -90,7 +90,7 @@ func runPlay(ctx context.Context, w world, args []string) error {
 	if err := errors.Join(failures...); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return printSummary(w.out, counts.summary(time.Since(started)), f.json)
+	return counts.summary(time.Since(started)).print(w.out, f.json)
 }
 
 func parsePlay(w world, args []string) (playFlags, error) {
@@ -312,10 +312,22 @@ func (t *tally) summary(took time.Duration) summary {
 	return s
 }
 
-func printSummary(out io.Writer, s summary, asJSON bool) error {
+// print writes the summary; a run of which nothing was acknowledged has failed.
+func (s summary) print(out io.Writer, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(out).Encode(s)
+		if err := json.NewEncoder(out).Encode(s); err != nil {
+			return err
+		}
+	} else {
+		s.write(out)
 	}
+	if s.Acknowledged == 0 {
+		return vital.Errorf(vital.Unavailable, "nothing was acknowledged")
+	}
+	return nil
+}
+
+func (s summary) write(out io.Writer) {
 	fmt.Fprintf(out, "sent %d packets (%d bytes) in %.1f s over %d connections; acknowledged %d (%.1f per s), p50 %.2f ms, p99 %.2f ms\n",
 		s.Sent, s.Bytes, s.Seconds, s.Connections, s.Acknowledged, s.AcksPerS, s.AckP50, s.AckP99)
 	if s.Resent+s.Refused+s.Lost+s.Unfinished+s.Failures > 0 {
@@ -325,5 +337,4 @@ func printSummary(out io.Writer, s summary, asJSON bool) error {
 	if s.Trouble != "" {
 		fmt.Fprintf(out, "last trouble: %s\n", s.Trouble)
 	}
-	return nil
 }

@@ -44,9 +44,10 @@ func runSim(ctx context.Context, w world, args []string) error {
 		return err
 	}
 	fleet := DeviceFleet{
-		Server: f.server, TLS: secure, Devices: devices, Tally: &tally{}, Settle: 5 * time.Second,
-		Log: slog.New(slog.NewTextHandler(w.err, nil)),
+		Server: f.server, TLS: secure, Devices: devices, Settle: 5 * time.Second,
+		Log: slog.New(slog.NewTextHandler(w.err, nil)), Tally: &tally{},
 	}
+	fleet.Tally.report = func(err error) { fleet.Log.Warn("trying again", "error", err) }
 	if f.truth != "" {
 		file, err := os.Create(f.truth)
 		if err != nil {
@@ -64,11 +65,8 @@ func runSim(ctx context.Context, w world, args []string) error {
 	}
 	started := time.Now()
 	err = runDevices(ctx, fleet)
-	s := fleet.Tally.summary(time.Since(started))
-	if shown := printSummary(w.out, s, f.json); shown != nil {
-		return shown
-	}
-	return err
+	printed := fleet.Tally.summary(time.Since(started)).print(w.out, f.json)
+	return firstError(err, printed)
 }
 
 func parseSim(w world, args []string) (simFlags, error) {

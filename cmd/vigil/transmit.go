@@ -250,8 +250,10 @@ type tally struct {
 	connected                                                                     atomic.Int64
 	delays                                                                        [delaySteps]atomic.Uint64
 
-	mu   sync.Mutex
-	last error
+	mu     sync.Mutex
+	last   error
+	report func(error) // if set, hears of trouble, at most once in ten seconds
+	told   time.Time
 }
 
 // Delays are counted in steps of 5 % from 10 µs on: 400 steps reach half an hour.
@@ -286,11 +288,15 @@ func (t *tally) quantile(share float64) float64 {
 	return 0
 }
 
-// note keeps the last trouble for the summary.
+// note keeps the last trouble for the summary, and tells it.
 func (t *tally) note(err error) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.last = err
-	t.mu.Unlock()
+	if now := time.Now(); t.report != nil && now.Sub(t.told) > 10*time.Second {
+		t.told = now
+		t.report(err)
+	}
 }
 
 func (t *tally) trouble() error {
