@@ -104,7 +104,10 @@ func (b *body) circulate(infection, opioid, blood, fever, daily float64) {
 	rate := p.HeartRate*(1+2.2*blood) + 8.5*fever + 25*infection + 0.75*math.Max(30, 220-float64(p.Age)-p.HeartRate)*b.exertion +
 		math.Min(1.2*lacking, 30) + 20*hungry - 8*opioid + 2*daily
 	filling := 1.0
-	if b.fibrillating {
+	switch {
+	case p.Fibrillating: // known for long, slowed by drugs
+		rate, filling = rate+12, 0.85
+	case b.fibrillating: // new
 		rate, filling = rate+38, 0.66
 	}
 	if b.saturation < 55 { // the heart itself lacks oxygen

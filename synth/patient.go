@@ -93,7 +93,7 @@ func NewPatient(seed uint64, p Profile, scenarios []Scenario, faults []Fault) *P
 	x.monitor = newMonitor(stream(streamGlucose))
 	if p.Fibrillating {
 		x.body.fibrillating, x.ecg.this, x.ecg.next = true, conducted, conducted
-		x.body.heartRate += 38
+		x.body.heartRate += 12
 	}
 	x.rr = 60 / x.body.heartRate
 	rr, kind := x.heart.next(x.body, 0)

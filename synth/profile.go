@@ -22,7 +22,7 @@ type Profile struct {
 	// breathing makes, 1.2.
 	Variability, Balance float64
 	Ectopy               float64 // premature ventricular beats a minute, 0
-	Fibrillating         bool    // atrial fibrillation from the beginning
+	Fibrillating         bool    // atrial fibrillation from the beginning, its rate controlled by drugs
 	Voltage              float64 // mV, height of the R wave in lead II, 1.1
 	OxygenFraction       float64 // of inspired oxygen, 0.21
 	Active               bool    // gets up and walks now and then
