@@ -72,12 +72,15 @@ func withoutComments(s string) string {
 
 // Plan says what Open would do to this database, and does nothing.
 func Plan(ctx context.Context, o Options) ([]Step, error) {
-	d, err := connect(ctx, o)
+	kind, err := dialectOf(o)
 	if err != nil {
 		return nil, err
 	}
-	defer d.Close()
-	todo, from, err := d.pending(ctx)
+	todo, err := migrations(kind.words)
+	from, advice := 0, kind.backupAdvice
+	if err == nil && !kind.fresh() {
+		todo, from, err = pendingIn(ctx, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +88,20 @@ func Plan(ctx context.Context, o Options) ([]Step, error) {
 	for _, m := range todo {
 		s := Step{Version: m.version, Name: m.name, Statements: len(m.statements), Backup: "none: the database is empty"}
 		if from > 0 {
-			s.Backup = d.dialect.backupAdvice
+			s.Backup = advice
 		}
 		steps = append(steps, s)
 	}
 	return steps, nil
+}
+
+func pendingIn(ctx context.Context, o Options) (todo []migration, from int, err error) {
+	d, err := connect(ctx, o)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer d.Close()
+	return d.pending(ctx)
 }
 
 // schema returns the version of the schema in the database, 0 when it is empty.

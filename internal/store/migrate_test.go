@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
@@ -138,6 +139,11 @@ func TestPlan(t *testing.T) {
 			t.Errorf("plan of a migrated database: %+v", steps)
 		}
 	})
+	none := filepath.Join(t.TempDir(), "none", "vigil.db")
+	got(store.Plan(context.Background(), store.Options{DSN: "sqlite:" + none}))(t)
+	if _, err := os.Stat(filepath.Dir(none)); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a plan made something")
+	}
 	path := filepath.Join(t.TempDir(), "old.db")
 	schemaOne(t, path)
 	steps := got(store.Plan(context.Background(), store.Options{DSN: "sqlite:" + path}))(t)
@@ -180,6 +186,39 @@ func TestOpenRefuses(t *testing.T) {
 	}{{"3.51.2", "3.51.3", true}, {"3.51.3", "3.51.3", false}, {"3.54.1", "3.51.3", false}, {"3.9.0", "3.51.3", true}} {
 		if store.Older(c.a, c.b) != c.want {
 			t.Errorf("%s older than %s: %t", c.a, c.b, !c.want)
+		}
+	}
+}
+
+// The file is for its owner alone, and what lies beside it too.
+func TestFileMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data", "vigil.db")
+	d := open(t, "sqlite:"+path)
+	ward(t, d, "a", 1)
+	for _, f := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(f)
+		must(t, err)
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %o", filepath.Base(f), info.Mode().Perm())
+		}
+	}
+}
+
+// The WAL is emptied into the database without anybody asking.
+func TestCheckpointsBesideCommits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vigil.db")
+	d := open(t, "sqlite:"+path)
+	before, err := os.Stat(path)
+	must(t, err)
+	must(t, d.PutSetting(context.Background(), site, "large", make([]byte, 6<<20)))
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		after, err := os.Stat(path)
+		must(t, err)
+		if after.Size() > before.Size()+5<<20 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after 20 s the database has %d bytes", after.Size())
 		}
 	}
 }

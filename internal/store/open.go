@@ -33,6 +33,9 @@ type DB struct {
 
 	mutex  sync.Mutex
 	series map[Series]int64
+
+	stop   context.CancelFunc
+	tended chan struct{}
 }
 
 // Open opens the database, refuses an engine that is too old or a schema that is
@@ -50,29 +53,61 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return d, nil
 }
 
+func dialectOf(o Options) (dialect, error) {
+	switch {
+	case strings.HasPrefix(o.DSN, "sqlite:"):
+		return sqlite{strings.TrimPrefix(o.DSN, "sqlite:")}.dialect(), nil
+	case strings.HasPrefix(o.DSN, "postgres://"), strings.HasPrefix(o.DSN, "postgresql://"):
+		return postgres{o.DSN}.dialect(), nil
+	}
+	return dialect{}, vital.Errorf(vital.Invalid, "open store: the DSN must begin with sqlite: or postgres://")
+}
+
 func connect(ctx context.Context, o Options) (*DB, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &DB{log: o.Log, series: map[Series]int64{}}
-	switch {
-	case strings.HasPrefix(o.DSN, "sqlite:"):
-		d.dialect = sqlite{strings.TrimPrefix(o.DSN, "sqlite:")}.dialect()
-	case strings.HasPrefix(o.DSN, "postgres://"), strings.HasPrefix(o.DSN, "postgresql://"):
-		d.dialect = postgres{o.DSN}.dialect()
-	default:
-		return nil, vital.Errorf(vital.Invalid, "open store: the DSN must begin with sqlite: or postgres://")
-	}
-	write, read, err := d.dialect.open(ctx)
+	kind, err := dialectOf(o)
 	if err != nil {
-		return nil, fmt.Errorf("open %s store: %w", d.dialect.name, err)
+		return nil, err
 	}
-	d.write, d.read = write, &readers{DB: read, prepares: d.dialect.prepares}
+	write, read, err := kind.open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open %s store: %w", kind.name, err)
+	}
+	d := &DB{dialect: kind, log: o.Log, series: map[Series]int64{}, write: write, read: &readers{DB: read, prepares: kind.prepares}}
+	tending, stop := context.WithCancel(context.Background())
+	d.stop, d.tended = stop, make(chan struct{})
+	go d.tendForever(tending)
 	return d, nil
+}
+
+// tendEvery is how often the dialect looks after its files.
+const tendEvery = time.Second
+
+func (d *DB) tendForever(ctx context.Context) {
+	defer close(d.tended)
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := d.dialect.tend(ctx, d); err != nil {
+			d.log.Error("checkpoint failed", "error", err)
+			if Fatal(err) {
+				return // the next write says so to its caller
+			}
+		}
+	}
 }
 
 // Close closes the database. What was committed stays.
 func (d *DB) Close() error {
+	d.stop()
+	<-d.tended
 	err := d.read.Close()
 	if d.write != d.read.DB {
 		err = errors.Join(err, d.write.Close())
@@ -96,6 +131,8 @@ type dialect struct {
 	home         string            // folder of the database, empty when it is a server
 	backupAdvice string
 	open         func(ctx context.Context) (write, read *sql.DB, err error)
+	fresh        func() bool // nothing is there yet, and looking would make it
+	tend         func(ctx context.Context, d *DB) error
 	lock         func(t *tx, site vital.Site) error // makes changes to one site wait for each other
 	exists       func(ctx context.Context, q querier, table string) (bool, error)
 	backup       func(ctx context.Context, d *DB, path string) error

@@ -26,7 +26,7 @@ func (s sqlite) dialect() dialect {
 	return dialect{
 		name: "sqlite", rows: 1, prepares: true, home: filepath.Dir(s.path), backupAdvice: "VACUUM INTO a new file, done automatically",
 		words: strings.NewReplacer("{serial}", "INTEGER PRIMARY KEY", "{bytes}", "BLOB", "{keyed}", "WITHOUT ROWID"),
-		open:  s.open, lock: s.lock, exists: s.exists, backup: s.backup, scrub: s.scrub, size: s.size, kind: s.kind,
+		open:  s.open, fresh: s.fresh, lock: s.lock, exists: s.exists, backup: s.backup, scrub: s.scrub, size: s.size, tend: s.tend, kind: s.kind,
 	}
 }
 
@@ -37,9 +37,12 @@ func (s sqlite) open(ctx context.Context) (write, read *sql.DB, err error) {
 	if s.path == "" || strings.Contains(s.path, ":memory:") {
 		return nil, nil, vital.Errorf(vital.Invalid, "the path of the database is empty or in memory: it must be a file")
 	}
-	// Pages of chunks are written again and again: checkpoints at 32 MB instead of
-	// 4 MB nearly double the rate.
-	if write, err = sql.Open("sqlite", s.dsn("_txlock=immediate", "synchronous(FULL)", "cache_size(-32768)", "wal_autocheckpoint(8192)", "secure_delete(FAST)", "journal_size_limit(67108864)")); err != nil {
+	if err := s.create(); err != nil {
+		return nil, nil, err
+	}
+	// Checkpoints are made beside the commits (tend); a commit makes one itself only
+	// when the WAL has grown to 8192 pages, 32 MB.
+	if write, err = sql.Open("sqlite", s.dsn("_txlock=immediate", "cache_size(-32768)", "wal_autocheckpoint(8192)", "secure_delete(FAST)", "journal_size_limit(67108864)")); err != nil {
 		return nil, nil, err
 	}
 	write.SetMaxOpenConns(1)
@@ -56,9 +59,45 @@ func (s sqlite) open(ctx context.Context) (write, read *sql.DB, err error) {
 	return write, read, nil
 }
 
+// fresh reports whether there is no database yet.
+func (s sqlite) fresh() bool {
+	info, err := os.Stat(s.path)
+	return errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0
+}
+
+// create makes the file, for its owner alone; what SQLite puts beside it gets the
+// same mode.
+func (s sqlite) create() error {
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// tendAt is the size of a WAL that is worth a checkpoint.
+const tendAt = 4 << 20
+
+// tend moves what is committed from the WAL into the database, beside readers and
+// the writer, so that no commit has to wait for it.
+func (s sqlite) tend(ctx context.Context, d *DB) error {
+	if f, err := os.Stat(s.path + "-wal"); err != nil || f.Size() < tendAt {
+		return nil
+	}
+	var busy, frames, moved int
+	err := d.read.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &moved)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return d.explain(err)
+}
+
 func (s sqlite) dsn(lock string, pragmas ...string) string {
 	q := []string{lock}
-	for _, p := range append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)"}, pragmas...) {
+	for _, p := range append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...) {
 		q = append(q, "_pragma="+url.QueryEscape(p))
 	}
 	return "file:" + (&url.URL{Path: s.path}).EscapedPath() + "?" + strings.Join(q, "&")
