@@ -43,7 +43,7 @@ const pages = [
   { name: 'patient-other-units', path: `/patient/${patient}?h=1`, wait: 4000, sizes: [wide], themes: ['dark'], preferences: { units: { temperature: '[degF]', 'bp-systolic': 'kPa', 'bp-diastolic': 'kPa' } } },
   { name: 'patient-discharge', path: `/patient/${patient}`, wait: 3000, sizes: [wide], themes: ['dark'], act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'Discharge' }).click(), await page.waitForTimeout(600)) },
   { name: 'round', path: `/patient/${patient}/round`, wait: 2500, sizes: [phone] },
-  { name: 'round-keypad', path: `/patient/${patient}/round`, wait: 2500, sizes: [phone], act: async (page) => (await page.getByRole('button', { name: /^Systolic/ }).click(), await page.getByRole('button', { name: '1', exact: true }).first().click(), await page.waitForTimeout(300)) },
+  { name: 'round-keypad', path: `/patient/${patient}/round`, wait: 2500, sizes: [phone], act: async (page) => (await page.getByRole('button', { name: /^Systolic/ }).click(), await page.locator('.keypad').getByRole('button', { name: '1', exact: true }).click(), await page.waitForTimeout(300)) },
   { name: 'patients', path: '/patients', wait: 2500 },
   { name: 'patients-empty', path: '/patients', wait: 2000, sizes: [wide], themes: ['dark'], answers: { [api('/patients?**')]: empty, [api('/patients')]: empty } },
   { name: 'devices', path: '/devices', wait: 2500 },

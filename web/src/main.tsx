@@ -5,6 +5,7 @@ import './style/shell.css'
 import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { setNonce } from 'get-nonce'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app'
@@ -12,6 +13,7 @@ import { remembered } from './preferences'
 import { theme, variables } from './theme'
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? ''
+setNonce(nonce) // dialogs and menus hold the page still by a style of their own
 const client = new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: true, staleTime: 2_000 } } })
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')

@@ -6,19 +6,21 @@ import { useSay } from '../words'
 /** A time on the ward's clock. A time that came twice is asked for again, one that never was is refused. */
 export function WallTime({ label, value, zone, onChange }: { label: string; value: number; zone: string; onChange: (at: number | null) => void }) {
   const say = useSay()
-  const [text, setText] = useState(() => inputText(value, zone))
+  const [text, setText] = useState(() => inputText(value, zone).replace('T', ' '))
   const meant = inputInstants(text, zone)
   return (
     <div>
       <TextInput
-        type="datetime-local"
+        placeholder="2026-01-31 14:05"
+        inputMode="numeric"
+        autoComplete="off"
         label={label}
         value={text}
         onChange={(e) => {
           setText(e.currentTarget.value)
           onChange(inputInstants(e.currentTarget.value, zone)[0] ?? null)
         }}
-        error={meant.length === 0 ? say('do.at.never') : undefined}
+        error={meant.length === 0 ? say(/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d$/.test(text) ? 'do.at.never' : 'do.at.form') : undefined}
       />
       {meant.length > 1 && (
         <div className="twice">

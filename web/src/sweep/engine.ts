@@ -158,7 +158,7 @@ export class Engine implements WaveSink {
     const values = new Float32Array(b.samples.length)
     for (let i = 0; i < values.length; i++) {
       const raw = b.samples[i] as number
-      values[i] = raw === missing ? NaN : trace.filter.next((raw + zero) * gain)
+      values[i] = raw === missing ? trace.filter.lift() : trace.filter.next((raw + zero) * gain)
     }
     const before = trace.ring.time(trace.ring.head)
     const epoch = trace.ring.epoch
@@ -197,14 +197,14 @@ export class Engine implements WaveSink {
       const window = ((lane.width - erase - 2) / this.speed) * 1000
       let from = pen.played
       if (Number.isNaN(from) || pen.epoch !== trace.ring.epoch || play - from > window || play < from) {
-        this.blank(lane.x, lane.y, lane.width, lane.height)
+        this.blank(lane.x - 2, lane.y, lane.width + 4, lane.height)
         from = play - window
       } else {
         this.wipe(lane, from, play)
         from = Math.max(Math.min(from, trace.patch), play - window)
       }
       if (lane.perUnit === 0 && this.refit(pen, trace, from, play)) {
-        this.blank(lane.x, lane.y, lane.width, lane.height)
+        this.blank(lane.x - 2, lane.y, lane.width + 4, lane.height)
         from = play - window
       }
       pen.epoch = trace.ring.epoch
@@ -230,8 +230,10 @@ export class Engine implements WaveSink {
     const run = Math.ceil(((to - from) / 1000) * this.speed + 3)
     const x = start % lane.width
     const first = Math.min(run, lane.width - x)
-    this.blank(lane.x + x, lane.y, first, lane.height)
-    if (run > first) this.blank(lane.x, lane.y, run - first, lane.height)
+    // A line at the very edge is a pixel wider than its lane.
+    const edge = x + first >= lane.width ? 2 : 0
+    this.blank(lane.x + x, lane.y, first + edge, lane.height)
+    if (run > first || x < 2) this.blank(lane.x - 2, lane.y, Math.max(0, run - first) + 2, lane.height)
   }
 
   private blank(x: number, y: number, width: number, height: number) {
@@ -307,6 +309,13 @@ export class Baseline {
   ) {
     const rc = 1 / (2 * Math.PI * 0.5)
     this.a = rc / (rc + 1 / hz)
+  }
+
+  /** Nothing was measured: what comes after has nothing to do with what was before. */
+  lift(): number {
+    this.x = NaN
+    this.y = 0
+    return NaN
   }
 
   next(x: number): number {

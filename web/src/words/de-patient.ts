@@ -104,6 +104,7 @@ export const patient: Record<keyof typeof english, Phrase> = {
   'do.at': 'Zeitpunkt',
   'do.at.twice': 'Diese Zeit gab es in jener Nacht zweimal. Welche gilt?',
   'do.at.never': 'Diese Zeit gab es nicht: Die Uhren wurden darüber vorgestellt.',
+  'do.at.form': 'Bitte so schreiben: 2026-01-31 14:05.',
   'do.at.now': 'Jetzt',
   'do.discharge.title': 'Austritt von {name}',
   'do.discharge.note': 'Alle Geräte dieser Person werden gelöst. Was gemessen wurde, bleibt.',

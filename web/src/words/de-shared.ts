@@ -87,6 +87,7 @@ export const gemeinsam: Record<keyof typeof english, Phrase> = {
 
   'ward.title': 'Station',
   'ward.choose': 'Station',
+  'ward.summary.asOf': 'Stand {time}, nicht jetzt:',
   'ward.summary.beds': { one: '{count} Bett', other: '{count} Betten' },
   'ward.summary.patients': { one: '{count} Patient', other: '{count} Patienten' },
   'ward.summary.watched': '{count} überwacht',
@@ -123,6 +124,7 @@ export const gemeinsam: Record<keyof typeof english, Phrase> = {
   'bed.admit': 'Patienten aufnehmen',
   'bed.watched': 'überwacht, zuletzt {age}',
   'bed.last': 'zuletzt {age}',
+  'bed.notLive': 'NICHT live, zuletzt {age}',
   'bed.partly': 'TEILWEISE überwacht seit {time}: {cause}',
   'bed.not': 'NICHT überwacht seit {time}: {cause}',
   'bed.not.never': 'NICHT überwacht: {cause}',

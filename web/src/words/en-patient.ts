@@ -101,6 +101,7 @@ export const patient = {
   'do.at': 'At',
   'do.at.twice': 'That time came twice in that night. Which one?',
   'do.at.never': 'That time did not exist: the clocks were put forward over it.',
+  'do.at.form': 'Write it as 2026-01-31 14:05.',
   'do.at.now': 'Now',
   'do.discharge.title': 'Discharge {name}',
   'do.discharge.note': 'Every device of this patient is unbound. What was measured stays.',

@@ -84,6 +84,7 @@ export const shared = {
 
   'ward.title': 'Ward',
   'ward.choose': 'Ward',
+  'ward.summary.asOf': 'as of {time}, not now:',
   'ward.summary.beds': { one: '{count} bed', other: '{count} beds' },
   'ward.summary.patients': { one: '{count} patient', other: '{count} patients' },
   'ward.summary.watched': '{count} watched',
@@ -120,6 +121,7 @@ export const shared = {
   'bed.admit': 'Admit a patient',
   'bed.watched': 'watched, last {age}',
   'bed.last': 'last {age}',
+  'bed.notLive': 'NOT live, last {age}',
   'bed.partly': 'PARTLY watched since {time}: {cause}',
   'bed.not': 'NOT watched since {time}: {cause}',
   'bed.not.never': 'NOT watched: {cause}',

@@ -40,7 +40,7 @@ export function Packets({ packets, zone, named = false }: { packets: Packet[]; z
               <Fragment key={key}>
                 <tr data-result={p.result}>
                   <th scope="row" className="nowrap">
-                    <button className="plain" aria-expanded={open === key} aria-label={`${say('packet.preview')} ${p.sequence}`} onClick={() => setOpen(open === key ? '' : key)}>
+                    <button className="plain" aria-expanded={open === key} title={say('packet.preview')} onClick={() => setOpen(open === key ? '' : key)}>
                       {moment(Date.parse(p.received), zone, say.language, Date.now(), true)}
                     </button>
                   </th>

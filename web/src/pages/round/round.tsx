@@ -120,13 +120,15 @@ export default function RoundPage({ id }: { id: string }) {
       setBusy(false)
     }
   }
-  const choose = (metric: string, code: string) =>
+  const choose = (metric: string, code: string) => {
+    setActive(null)
     setCodes((c) => {
       const next = { ...c }
       if (next[metric] === code) delete next[metric]
       else next[metric] = code
       return next
     })
+  }
   const pick = (f: Field, at: HTMLElement) => {
     requestAnimationFrame(() => at.scrollIntoView({ block: 'start' }))
     setActive(f)
@@ -170,7 +172,7 @@ export default function RoundPage({ id }: { id: string }) {
         <legend>{say('round.pain')}</legend>
         <div className="round-pain">
           {Array.from({ length: 11 }, (_, i) => String(i)).map((n) => (
-            <button key={n} type="button" aria-pressed={pain === n} onClick={() => setPain(pain === n ? null : n)}>
+            <button key={n} type="button" aria-pressed={pain === n} onClick={() => (setPain(pain === n ? null : n), setActive(null))}>
               {n}
             </button>
           ))}

@@ -1,11 +1,13 @@
 import { useSyncExternalStore } from 'react'
 import type { Bed, WatchedState } from '../../api/types'
-import { live } from '../../live/store'
+import { live, useLink } from '../../live/store'
+import { clock } from '../../time/zone'
 import { useSay } from '../../words'
 
 /** How many of the beds are watched, by the server's own word for each. */
-export function Summary({ beds }: { beds: Bed[] }) {
+export function Summary({ beds, zone }: { beds: Bed[]; zone: string }) {
   const say = useSay()
+  const link = useLink()
   const text = useSyncExternalStore(
     (wake) => {
       const stops = beds.map((b) => live.subscribe(b.id, wake))
@@ -17,6 +19,7 @@ export function Summary({ beds }: { beds: Bed[] }) {
   const patients = beds.filter((b) => b.patient).length
   return (
     <span className="ward-summary">
+      {link.state === 'down' && <strong className="not">{say('ward.summary.asOf', { time: clock(link.since, zone, true) })}</strong>}
       <span>{say('ward.summary.beds', { count: beds.length })}</span>
       <span>{say('ward.summary.patients', { count: patients })}</span>
       <span>{say('ward.summary.watched', { count: watched })}</span>

@@ -34,11 +34,11 @@ export const Tile = memo(function Tile({ bed, zone, linked, hidden, focus, size 
   const { values, watched, heard } = useBed(bed.id)
   const now = useNow()
   const p = bed.patient
-  const label = say('bed.bed', { label: bed.label })
   if (!p) {
     return (
-      <Link href={`/patients?admit=${encodeURIComponent(bed.id)}`} className="tile" data-state="empty" data-bed={bed.id} tabIndex={focus ? 0 : -1} aria-label={`${label}: ${say('bed.empty')}. ${say('bed.admit')}`}>
+      <Link href={`/patients?admit=${encodeURIComponent(bed.id)}`} className="tile" data-state="empty" data-bed={bed.id} tabIndex={focus ? 0 : -1}>
         <div className="tile-head">
+          <span className="unseen">{say('bed.admit')}</span>
           <span className="tile-bed">{bed.label}</span>
           <span className="quiet">{say('bed.empty')}</span>
         </div>
@@ -57,12 +57,11 @@ export const Tile = memo(function Tile({ bed, zone, linked, hidden, focus, size 
   const foot = footNumbers(values, state, now, linked, say, units, size)
   const watchedMark = (
     <span className="tile-watched" data-quiet={quietFor > 5000 || !linked || undefined} title={words}>
-      {size === 's' && last ? say('bed.last', { age: say.age(quietFor) }) : words}
+      {!linked ? say('bed.notLive', { age: say.age(quietFor) }) : size === 's' && last ? say('bed.last', { age: say.age(quietFor) }) : words}
     </span>
   )
-  const spoken = [label, fullName(p, hidden), words, ...spokenValues(values, say)].join(', ')
   return (
-    <Link href={`/patient/${encodeURIComponent(p.id)}`} className="tile" data-state={kind} data-alarm={alarm?.priority} data-bed={bed.id} tabIndex={focus ? 0 : -1} aria-label={spoken}>
+    <Link href={`/patient/${encodeURIComponent(p.id)}`} className="tile" data-state={kind} data-alarm={alarm?.priority} data-bed={bed.id} tabIndex={focus ? 0 : -1}>
       <div className="tile-head">
         <span className="tile-bed">{bed.label}</span>
         <span className="tile-name">{fullName(p, hidden)}</span>
@@ -123,6 +122,3 @@ function footNumbers(values: Record<string, Value>, state: Watched | null, now: 
   if (size !== 's') put('glucose', say('short.glucose'), values.glucose)
   return list
 }
-
-const spokenValues = (values: Record<string, Value>, say: Say) =>
-  ['heart-rate', 'spo2', 'resp-rate'].flatMap((m) => (values[m] ? [`${say.maybe('metric.' + m, m)} ${values[m].value}`] : []))

@@ -9,6 +9,7 @@ import { useMe, useWard } from '../../api/queries'
 import type { Bed, Ward } from '../../api/types'
 import { socket } from '../../live/socket'
 import { live, useLink } from '../../live/store'
+import { useKiosk } from '../../parts/shell'
 import { Skeleton, Trouble } from '../../parts/states'
 import { usePreferences } from '../../preferences'
 import { leads } from '../../sweep/leads'
@@ -36,6 +37,7 @@ export function WardPage({ id }: { id: string }) {
 function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
   const say = useSay()
   const me = useMe().data
+  const kiosk = useKiosk() || me?.class === 'kiosk'
   const link = useLink()
   const linked = link.state === 'open'
   const { preferences, change } = usePreferences()
@@ -84,15 +86,15 @@ function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
     <div className="ward">
       <div className="ward-bar">
         <h1>{ward.name}</h1>
-        <Summary beds={beds} />
+        <Summary beds={beds} zone={ward.zone} />
         <span className="grow" />
         {scale && !small && <span className="quiet small">{say('ward.scale', { speed: say.digits(String(scale.speed)), gain: scale.gain })}</span>}
-        {me?.class !== 'kiosk' && (
+        {!kiosk && (
           <Button variant="subtle" color="gray" size="compact-sm" aria-pressed={hidden} leftSection={hidden ? <IconEyeOff size={16} stroke={1.6} /> : <IconEye size={16} stroke={1.6} />} onClick={() => change({ privacy: !hidden })}>
             {say(hidden ? 'ward.privacy.off' : 'ward.privacy.on')}
           </Button>
         )}
-        <SegmentedControl
+        {!kiosk && <SegmentedControl
           size="xs"
           aria-label={say('ward.view')}
           value={view}
@@ -101,7 +103,7 @@ function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
             { value: 'fixed', label: say('ward.view.fixed') },
             { value: 'worst', label: say('ward.view.worst') },
           ]}
-        />
+        />}
       </div>
       <div className="ward-frame" ref={frame}>
         {(width > 0 || small) && (

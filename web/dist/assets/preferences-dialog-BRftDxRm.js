@@ -1,1 +1,0 @@
-function e({close:e}){return null}export{e as default};
