@@ -54,6 +54,27 @@ func offerOperator(dir, server, certificate string, gate *auth.Gate) (withdraw f
 	return func() { os.Remove(path) }, nil
 }
 
+// operate offers the operator's file while the server at that address runs. It
+// is a part of serve, for a server that has an address.
+func (n *node) operate(ctx context.Context, server string) error {
+	fingerprint := ""
+	if strings.HasPrefix(server, "https:") {
+		c, err := n.certificate()
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(c.Certificate[0])
+		fingerprint = hex.EncodeToString(sum[:])
+	}
+	withdraw, err := offerOperator(n.config.Data, server, fingerprint, n.gate)
+	if err != nil {
+		return err
+	}
+	defer withdraw()
+	<-ctx.Done()
+	return nil
+}
+
 // api calls the API of a server: of the one that --server names, of the one that
 // runs on the data directory, or, when none runs, of the store itself.
 type api struct {
