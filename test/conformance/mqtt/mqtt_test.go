@@ -39,6 +39,19 @@ type foreign struct {
 	slowly func(t *testing.T, s *site, c call)
 }
 
+// needs ends the test when its client is not installed. The test asks first and
+// itself: a skip out of another goroutine would not end it.
+func (f foreign) needs(t *testing.T) {
+	t.Helper()
+	switch {
+	case strings.HasPrefix(f.name, "mosquitto"):
+		need.Tool(t, "mosquitto_pub")
+		need.Tool(t, "mosquitto_sub")
+	case strings.HasPrefix(f.name, "npm-mqtt"):
+		needNode(t)
+	}
+}
+
 func clients(t *testing.T) []foreign {
 	t.Helper()
 	var all []foreign
@@ -62,6 +75,7 @@ func TestForeignClientsPublish(t *testing.T) {
 	for _, f := range clients(t) {
 		for qos := byte(0); qos <= 2; qos++ {
 			t.Run(fmt.Sprintf("%s/qos%d", f.name, qos), func(t *testing.T) {
+				f.needs(t)
 				t.Parallel()
 				s := newSite(t)
 				f.publish(t, s, call{id: "monitor-1", user: "monitor-1", topic: "v1/monitor-1/telemetry", qos: qos, count: many})
@@ -76,6 +90,7 @@ func TestForeignClientsSubscribe(t *testing.T) {
 	for _, f := range clients(t) {
 		for qos := byte(0); qos <= 2; qos++ {
 			t.Run(fmt.Sprintf("%s/qos%d", f.name, qos), func(t *testing.T) {
+				f.needs(t)
 				t.Parallel()
 				s := newSite(t)
 				got := make(chan []string, 1)
@@ -97,6 +112,7 @@ func TestForeignClientsComeBack(t *testing.T) {
 	for _, f := range clients(t) {
 		for qos := byte(1); qos <= 2; qos++ {
 			t.Run(fmt.Sprintf("%s/qos%d", f.name, qos), func(t *testing.T) {
+				f.needs(t)
 				t.Parallel()
 				s := newSite(t)
 				c := call{id: "lab-1", user: "lab", topic: "v1/+/status", qos: qos, keep: true}
@@ -125,6 +141,7 @@ func TestForeignClientsPublishOverARestart(t *testing.T) {
 		}
 		for qos := byte(1); qos <= 2; qos++ {
 			t.Run(fmt.Sprintf("%s/qos%d", f.name, qos), func(t *testing.T) {
+				f.needs(t)
 				t.Parallel()
 				s := newSite(t)
 				const count = 400
@@ -246,12 +263,16 @@ func TestForeignClientsAreRefused(t *testing.T) {
 
 // --- MQTT.js
 
-func node(t *testing.T, s *site, mode string, level int, c call) []string {
+func needNode(t *testing.T) {
 	t.Helper()
-	program := need.Tool(t, "node")
+	need.Tool(t, "node")
 	if _, err := os.Stat("../node_modules/mqtt"); err != nil {
 		need.Missing(t, "no MQTT.js (npm ci in test/conformance)")
 	}
+}
+
+func node(t *testing.T, s *site, mode string, level int, c call) []string {
+	t.Helper()
 	text, err := json.Marshal(map[string]any{"url": "mqtt://" + s.address, "mode": mode, "level": level, "id": c.id, "username": c.user,
 		"password": "secret", "topic": c.topic, "qos": c.qos, "count": c.count, "clean": !c.keep})
 	if err != nil {
@@ -260,7 +281,7 @@ func node(t *testing.T, s *site, mode string, level int, c call) []string {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	var got []string
-	lines := bufio.NewScanner(strings.NewReader(output(t, exec.CommandContext(ctx, program, "client.mjs", string(text)))))
+	lines := bufio.NewScanner(strings.NewReader(output(t, exec.CommandContext(ctx, "node", "client.mjs", string(text)))))
 	for lines.Scan() {
 		var body string
 		if err := json.Unmarshal(lines.Bytes(), &body); err != nil {
