@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
@@ -28,8 +29,10 @@ type savedHead struct {
 }
 
 type savedWave struct {
-	Series store.Series    `json:"series"`
-	Packed store.WaveBlock `json:"block"`
+	Series store.Series `json:"series"`
+	// Packets are written as the journal writes them: the store's coder makes
+	// them a third as large, but takes so long that a screen would see it.
+	Packets [][]byte `json:"packets"`
 }
 
 func (f *Flow) openPartition(ctx context.Context, number uint16) (*partition, error) {
@@ -65,7 +68,15 @@ func (p *partition) snapshot() ([]byte, error) {
 		s.Heads = append(s.Heads, savedHead{Series: p.series[k.series], Late: k.late, Body: h.Peek().Body})
 	}
 	for id, h := range p.waveHeads {
-		s.Waves = append(s.Waves, savedWave{Series: p.series[id], Packed: h.Peek()})
+		w := savedWave{Series: p.series[id]}
+		for _, x := range h.Waveforms() {
+			b := ingest.Batch{
+				Source: x.Source, Device: x.Device, Patient: x.Patient, Receive: x.Clocks.Receive, Sequence: x.Sequence,
+				Decoder: x.Decoder, Waveforms: []vital.Waveform{x},
+			}
+			w.Packets = append(w.Packets, b.Encode(p.f.site))
+		}
+		s.Waves = append(s.Waves, w)
 	}
 	return json.Marshal(s)
 }
@@ -91,13 +102,15 @@ func (p *partition) restore(body []byte) error {
 		p.series[h.Series.ID] = h.Series
 	}
 	for _, w := range s.Waves {
-		packets, err := store.DecodeWave(w.Packed)
-		if err != nil {
-			return err
-		}
 		head := store.NewWaveHead(w.Series)
-		for _, x := range packets {
-			head.Append(x)
+		for _, body := range w.Packets {
+			t, err := ingest.DecodeBatch(body)
+			if err != nil {
+				return err
+			}
+			for _, x := range t.Waveforms {
+				head.Append(x)
+			}
 		}
 		p.waveHeads[w.Series.ID] = head
 		p.series[w.Series.ID] = w.Series

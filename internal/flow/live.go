@@ -113,7 +113,7 @@ type packets struct {
 }
 
 const (
-	packetsPerDevice = 100
+	packetsPerDevice = 50
 	packetsRecent    = 8192
 )
 
