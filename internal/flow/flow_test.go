@@ -20,6 +20,7 @@ import (
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/person"
 	"github.com/vigilcare/vigil/vital"
+	"github.com/vigilcare/vigil/wire/wave"
 )
 
 const site vital.Site = "main"
@@ -309,6 +310,58 @@ func TestFlowRestart(t *testing.T) {
 	r := open(t, path, log)
 	r.settle()
 	r.wantEach(1, n)
+}
+
+// Waveform packets in open blocks come back exactly over restarts.
+func TestFlowWavesOverRestarts(t *testing.T) {
+	path, log := filepath.Join(t.TempDir(), "v.db"), journal.NewMemory()
+	const hz, packets = 250, 50
+	sample := func(i int) int32 { return int32(i*i%997) - 400 }
+	for round := range 3 {
+		r := open(t, path, log)
+		if round == 0 {
+			r.furnish()
+		}
+		var waiting sync.WaitGroup
+		for i := round * packets; i < (round+1)*packets; i++ {
+			b := wave.Block{
+				Sequence: uint64(i + 1), Start: int64(base)*1000 + int64(i)*1_000_000, MilliHz: hz * 1000,
+				Gain: vital.Decimal{Mantissa: 5, Exponent: -3}, Metric: "ecg-ii", Unit: "mV",
+			}
+			for j := range hz {
+				b.Samples = append(b.Samples, int16(sample(i*hz+j)))
+			}
+			body, err := wave.Encode(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			waiting.Add(1)
+			err = r.door.Accept(t.Context(), ingest.Packet{Site: site, Credential: "c-m-a", Device: "m-a", Door: "mqtt", Topic: "v1/m-a/wave", Received: now(), Body: body},
+				func(_ ingest.Receipt, err error) { waiting.Done() })
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		waiting.Wait()
+		if round != 1 {
+			r.settle()
+		}
+		r.stop()
+	}
+	r := open(t, path, log)
+	r.settle()
+	waves, err := r.flow.Waves(t.Context(), store.Everything(site), store.Query{Patient: "p-a", Metrics: []string{"ecg-ii"}, From: 1, To: now() + 1e9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(waves) != 3*packets {
+		t.Fatalf("%d packets came back, want %d", len(waves), 3*packets)
+	}
+	for i, w := range waves {
+		if w.Sequence != uint64(i+1) || len(w.Samples) != hz || w.Samples[7] != sample(i*hz+7) || w.Unit != "mV" {
+			t.Fatalf("packet %d came back as sequence %d with %d samples", i+1, w.Sequence, len(w.Samples))
+		}
+	}
 }
 
 // A crash at any moment: the store as it was on disk then, and the log, which is
