@@ -37,8 +37,9 @@ func addDevices(ctx context.Context, w world, args []string) error {
 	regulatory := flags.String("regulatory", "unknown", "medical, wellness or unknown")
 	header := flags.Bool("header", true, "print the names of the columns first")
 	open := apiFlags(flags, w)
-	if err := flags.Parse(args); err != nil {
-		return usageError(err)
+	ids, err := parseAnywhere(flags, args)
+	if err != nil {
+		return err
 	}
 	return with(ctx, open, func(a *api) error {
 		out := csv.NewWriter(w.out)
@@ -49,7 +50,6 @@ func addDevices(ctx context.Context, w world, args []string) error {
 		if *path != "" {
 			return importDevices(ctx, w, a, *path, out)
 		}
-		ids := flags.Args()
 		if len(ids) == 0 {
 			ids = []string{""} // the server makes an id
 		}

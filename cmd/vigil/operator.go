@@ -80,6 +80,7 @@ func (n *node) operate(ctx context.Context, server string) error {
 type api struct {
 	client *http.Client
 	base   string
+	public string // base, when somebody else can use it too
 	token  string
 	close  func() error
 }
@@ -96,7 +97,8 @@ func apiFlags(flags *flag.FlagSet, w world) (open func(ctx context.Context) (*ap
 			if *token == "" {
 				return nil, vital.Errorf(vital.Invalid, "--server needs --token: make one where the server runs, with `vigil token add`")
 			}
-			return &api{client: http.DefaultClient, base: strings.TrimRight(*server, "/"), token: *token, close: func() error { return nil }}, nil
+			base := strings.TrimRight(*server, "/")
+			return &api{client: http.DefaultClient, base: base, public: base, token: *token, close: func() error { return nil }}, nil
 		}
 		if err := complete(); err != nil {
 			return nil, err
@@ -126,7 +128,7 @@ func findServer(ctx context.Context, dir string) (*api, error) {
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, VerifyPeerCertificate: pinned(access.Certificate)}
 	}
 	a := &api{
-		client: &http.Client{Transport: transport, Timeout: time.Minute}, base: access.Server, token: access.Token,
+		client: &http.Client{Transport: transport, Timeout: time.Minute}, base: access.Server, public: access.Server, token: access.Token,
 		close: func() error { transport.CloseIdleConnections(); return nil },
 	}
 	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
@@ -275,6 +277,20 @@ func runAction(ctx context.Context, w world, noun string, actions []action, args
 		return flag.ErrHelp
 	}
 	return vital.Errorf(vital.Invalid, "say which action")
+}
+
+// parseAnywhere parses flags before, between and after the names that are not
+// flags, and returns those.
+func parseAnywhere(flags *flag.FlagSet, args []string) (names []string, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, usageError(err)
+		}
+		if flags.NArg() == 0 {
+			return names, nil
+		}
+		names, args = append(names, flags.Arg(0)), flags.Args()[1:]
+	}
 }
 
 // several is a flag that may be given more than once, or with commas.

@@ -36,7 +36,7 @@ func rowsOf(t *testing.T, text string) [][]string {
 // Without a server the commands work on the store itself.
 func TestOperatorWithoutServer(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	out, problems, status := console(t, "", "device", "add", "--data", data, "--kind", "scale", "scale-1", "scale-2")
+	out, problems, status := console(t, "", "device", "add", "scale-1", "--data", data, "scale-2", "--kind", "scale")
 	rows := rowsOf(t, out)
 	if status != 0 || len(rows) != 3 || rows[0][2] != "password" || rows[1][0] != "scale-1" || len(rows[2][2]) < 40 {
 		t.Fatalf("%d %s%s", status, out, problems)
@@ -117,6 +117,9 @@ func TestOperatorWithServer(t *testing.T) {
 	}
 	if _, problems, status := console(t, "", "device", "add", "--server", server.URL, "--token", "guess", "scale-3"); status != 1 || !strings.Contains(problems, "token") {
 		t.Errorf("a wrong token: %d %s", status, problems)
+	}
+	if out, _, _ := console(t, "", "user", "add", "ann", "--data", data, "--role", "nurse"); !strings.HasPrefix(out, server.URL+"/sign-in#") {
+		t.Errorf("the link is %s", out)
 	}
 	withdraw()
 	if out, _, _ := console(t, "", "device", "list", "--data", data); strings.Contains(out, "scale-1") {

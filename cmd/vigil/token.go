@@ -33,11 +33,12 @@ func addToken(ctx context.Context, w world, args []string) error {
 	flags.Var(&roles, "role", "administrator, clinician, nurse, technician or auditor; may be repeated")
 	flags.Var(&wards, "ward", "id of a ward that it may see; may be repeated")
 	open := apiFlags(flags, w)
-	if err := flags.Parse(args); err != nil {
-		return usageError(err)
+	words, err := parseAnywhere(flags, args)
+	if err != nil {
+		return err
 	}
 	if *name == "" {
-		*name = strings.Join(flags.Args(), " ")
+		*name = strings.Join(words, " ")
 	}
 	if *name == "" {
 		*name = "command line"
@@ -106,14 +107,15 @@ func revokeTokens(ctx context.Context, w world, args []string) error {
 		flags.PrintDefaults()
 	}
 	open := apiFlags(flags, w)
-	if err := flags.Parse(args); err != nil {
-		return usageError(err)
+	ids, err := parseAnywhere(flags, args)
+	if err != nil {
+		return err
 	}
-	if flags.NArg() == 0 {
+	if len(ids) == 0 {
 		return vital.Errorf(vital.Invalid, "say which token: `vigil token list` shows their ids")
 	}
 	return with(ctx, open, func(a *api) error {
-		for _, id := range flags.Args() {
+		for _, id := range ids {
 			if err := a.call(ctx, "DELETE", "/tokens/"+id, nil, nil); err != nil {
 				return err
 			}

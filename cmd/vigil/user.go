@@ -27,13 +27,14 @@ func addUser(ctx context.Context, w world, args []string) error {
 	flags.Var(&roles, "role", "administrator, clinician, nurse, technician or auditor; may be repeated")
 	flags.Var(&wards, "ward", "id of a ward that the user may see; may be repeated")
 	open := apiFlags(flags, w)
-	if err := flags.Parse(args); err != nil {
-		return usageError(err)
+	names, err := parseAnywhere(flags, args)
+	if err != nil {
+		return err
 	}
-	if flags.NArg() != 1 || len(roles) == 0 {
+	if len(names) != 1 || len(roles) == 0 {
 		return vital.Errorf(vital.Invalid, "want one user name and at least one --role")
 	}
-	username := flags.Arg(0)
+	username := names[0]
 	if *name == "" {
 		*name = username
 	}
@@ -46,7 +47,7 @@ func addUser(ctx context.Context, w world, args []string) error {
 			return err
 		}
 		fmt.Fprintf(w.err, "%s may sign in once by this link, within a day, and choose a password:\n", made.User.Username)
-		fmt.Fprintln(w.out, made.Link)
+		fmt.Fprintln(w.out, a.public+made.Link)
 		return nil
 	})
 }
