@@ -156,12 +156,22 @@ func TestForeignClientsPublishOverARestart(t *testing.T) {
 				over.Wait()
 				got := s.journal.all()
 				if qos == 1 {
-					got = slices.Compact(got) // repeated, but never missing or out of order
+					got = firsts(got) // repeated, but never missing, and the first of each in order
 				}
 				same(t, "journal", got, numbers(count))
 			})
 		}
 	}
+}
+
+// firsts returns the first of each.
+func firsts(all []string) []string {
+	seen := make(map[string]bool)
+	return slices.DeleteFunc(all, func(s string) bool {
+		before := seen[s]
+		seen[s] = true
+		return before
+	})
 }
 
 // --- Mosquitto
