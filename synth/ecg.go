@@ -27,7 +27,7 @@ var shapes = [...][5]wavelet{
 		{-math.Pi / 3, 0, 0.25}, {-math.Pi / 12, -5, 0.1}, {0, 30, 0.1}, {math.Pi / 12, -7.5, 0.1}, {math.Pi / 2, 0.75, 0.4},
 	},
 	ventricular: { // wide, no P wave, T against the QRS; angles and widths chosen by eye
-		{-math.Pi / 3, 0, 0.25}, {-math.Pi / 6, -1, 0.2}, {0, 8, 0.24}, {math.Pi / 5, -2, 0.25}, {math.Pi / 2, -1.1, 0.45},
+		{-math.Pi / 3, 0, 0.25}, {-math.Pi / 8, -2, 0.14}, {0, 16, 0.16}, {math.Pi / 6, -5, 0.18}, {math.Pi / 2, -1.1, 0.4},
 	},
 }
 
@@ -45,10 +45,11 @@ type ecg struct {
 	atrial     [3]float64
 	hrAngle    float64
 	hrWidth    float64
+	steady     float64 // what keeps a wave's duration the same at any rate
 }
 
 func newECG(p Profile, random *rand.Rand) *ecg {
-	e := &ecg{random: random, omega: 2 * math.Pi, hrAngle: 1, hrWidth: 1}
+	e := &ecg{random: random, omega: 2 * math.Pi, hrAngle: 1, hrWidth: 1, steady: 1}
 	// One beat at 60/min gives the height of R that the model makes, and so the
 	// scale to the profile's voltage.
 	top := 0.0
@@ -70,10 +71,13 @@ func (e *ecg) pull(theta float64, kind beatKind) float64 {
 		if w.height == 0 {
 			continue
 		}
-		angle, width := w.angle, w.width*e.hrWidth
-		if i == 0 || i == 4 {
+		angle, width, height := w.angle, w.width*e.hrWidth, w.height
+		switch {
+		case i == 0 || i == 4:
 			angle *= e.hrAngle
-		} else {
+		case kind == ventricular: // spreads from cell to cell, in its own time
+			angle, width, height = w.angle*e.steady, w.width*e.steady, w.height/e.steady
+		default:
 			angle *= e.hrWidth
 		}
 		d := theta - angle
@@ -83,7 +87,7 @@ func (e *ecg) pull(theta float64, kind beatKind) float64 {
 			d += 2 * math.Pi
 		}
 		if x := d / width; x > -5 && x < 5 {
-			sum -= w.height * d * math.Exp(-x*x/2)
+			sum -= height * d * math.Exp(-x*x/2)
 		}
 	}
 	return sum
@@ -103,6 +107,7 @@ func (e *ecg) begin(rr float64, next beatKind) {
 	// ECGSYN: at a faster rate the waves take a larger share of the cycle.
 	e.hrWidth = math.Sqrt(1 / rr)
 	e.hrAngle = math.Sqrt(e.hrWidth)
+	e.steady = clamp(1/rr, 0.5, 1.7)
 }
 
 // integrate moves on by one sample with the classical Runge-Kutta method, of
