@@ -5,6 +5,9 @@ import { useState, type FormEvent, type ReactNode } from 'react'
 import { useSay } from '../words'
 import { refusalText } from './states'
 
+/** What `run` gives back when the dialog has more to show: a secret that is seen once. */
+export const stay = Symbol('stay')
+
 /** A dialog that does one thing. It stays open, with the reason, when the server refuses. */
 export function Ask({ title, note, act, ready = true, run, close, danger = false, children, size = 'md' }: { title: string; note?: string; act: string; ready?: boolean; run: () => Promise<unknown>; close: () => void; danger?: boolean; children?: ReactNode; size?: string }) {
   const say = useSay()
@@ -16,8 +19,9 @@ export function Ask({ title, note, act, ready = true, run, close, danger = false
     setBusy(true)
     setProblem('')
     try {
-      await run()
+      const result = await run()
       void client.invalidateQueries()
+      if (result === stay) return
       notifications.show({ message: `${title}: ${say('do.done')}` })
       close()
     } catch (e) {

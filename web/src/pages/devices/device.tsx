@@ -6,7 +6,7 @@ import { base, post } from '../../api/client'
 import { useDevice, usePackets, usePatient } from '../../api/queries'
 import type { Credential, Device } from '../../api/types'
 import { useNow } from '../../live/store'
-import { Ask } from '../../parts/ask'
+import { Ask, stay } from '../../parts/ask'
 import { fullName } from '../../parts/person'
 import { useZone } from '../../parts/shell'
 import { Empty, Skeleton, Trouble } from '../../parts/states'
@@ -150,7 +150,7 @@ function Renew({ device, close }: { device: Device; close: () => void }) {
     )
   }
   return (
-    <Ask danger title={`${say('device.credential')}: ${device.label || device.id}`} note={say('device.credential.note')} act={say('device.credential')} ready={typed === device.id} close={() => made === null && close()} run={async () => setMade(await post<Credential>(`/devices/${encodeURIComponent(device.id)}/credential`))}>
+    <Ask danger title={`${say('device.credential')}: ${device.label || device.id}`} note={say('device.credential.note')} act={say('device.credential')} ready={typed === device.id} close={close} run={async () => (setMade(await post<Credential>(`/devices/${encodeURIComponent(device.id)}/credential`)), stay)}>
       <TextInput label={say('device.credential.confirm', { id: device.id })} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} autoComplete="off" data-autofocus />
     </Ask>
   )

@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { call, post } from '../../api/client'
 import type { Credential, Device } from '../../api/types'
-import { Ask } from '../../parts/ask'
+import { Ask, stay } from '../../parts/ask'
 import { Copy, save } from '../../parts/once'
 import { refusalText } from '../../parts/states'
 import { useSay } from '../../words'
@@ -70,7 +70,7 @@ export function EnrolDialog({ close }: { close: () => void }) {
     )
   }
   return (
-    <Ask title={say('enrol.title')} act={say('enrol.act')} ready={Boolean(value.id)} close={() => made === null && close()} run={async () => setMade(await enrol(value))}>
+    <Ask title={say('enrol.title')} act={say('enrol.act')} ready={Boolean(value.id)} close={close} run={async () => (setMade(await enrol(value)), stay)}>
       <EnrolFields value={value} onChange={setValue} />
     </Ask>
   )

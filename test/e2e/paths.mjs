@@ -1,0 +1,168 @@
+// The main paths through the screens, in a real Chromium against a real server: by keyboard, with the link cut, with
+// another language and other units, and from a new device to its number at a bed. Prints one line each; exit 1 on the
+// first that does not hold.
+import assert from 'node:assert/strict'
+import { demo, launch, open } from './browser.mjs'
+
+const only = process.argv[2] ?? ''
+const server = await demo(4)
+const browser = await launch()
+const [{ id: ward }] = (await server.api('/wards')).items
+const { beds } = await server.api('/wards/' + ward)
+const patient = beds[0].patient
+const post = (path, body, headers = {}) => fetch(server.address + '/api/v1' + path, { method: 'POST', headers: { 'Content-Type': 'application/json', Origin: server.address, ...headers }, body: JSON.stringify(body) })
+const bedInFocus = (page) => page.evaluate(() => document.activeElement?.getAttribute('data-bed'))
+
+const paths = {
+  async 'ward by keyboard: arrows move between beds, Enter opens the patient'({ page }) {
+    await page.goto(server.address)
+    await page.waitForSelector('.tile')
+    for (let i = 0; i < 20 && !(await bedInFocus(page)); i++) await page.keyboard.press('Tab')
+    assert.equal(await bedInFocus(page), beds[0].id)
+    await page.keyboard.press('ArrowRight')
+    assert.equal(await bedInFocus(page), beds[1].id)
+    await page.keyboard.press('ArrowLeft')
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/patient/' + patient.id)
+    await page.getByRole('heading', { name: patient.family }).waitFor()
+  },
+
+  async 'traces move: the canvas changes from moment to moment'({ page }) {
+    await page.goto(server.address)
+    await page.waitForTimeout(6000)
+    const sum = () => page.evaluate(() => { const c = document.querySelector('canvas.sweep'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let s = 0; for (let i = 1; i < d.length; i += 4) s = (s * 31 + d[i]) >>> 0; return s })
+    const seen = new Set()
+    for (let i = 0; i < 5; i++) {
+      seen.add(await sum())
+      await page.waitForTimeout(300)
+    }
+    assert.ok(seen.size >= 4, `the canvas showed ${seen.size} different pictures in 1.5 s`)
+  },
+
+  async 'link cut: a banner says so, nothing is shown as live; it comes back by itself'({ page, context }) {
+    await page.goto(server.address)
+    await page.waitForSelector('.number[data-fresh="live"]')
+    await context.setOffline(true)
+    await page.getByText('Nothing on this screen is live').waitFor({ timeout: 12_000 })
+    await page.waitForFunction(() => document.querySelectorAll('.number[data-fresh="live"]').length === 0)
+    assert.equal(await page.getByText(/^watched, last/).count(), 0)
+    await context.setOffline(false)
+    await page.getByText('Nothing on this screen is live').waitFor({ state: 'detached', timeout: 20_000 })
+    await page.waitForSelector('.number[data-fresh="live"]')
+  },
+
+  async 'a round entered without a network waits, is stated, and arrives once'({ page, context }) {
+    await page.goto(`${server.address}/patient/${patient.id}/round`)
+    await page.getByRole('button', { name: /Alert/ }).click()
+    await page.getByRole('button', { name: /^Systolic/ }).click()
+    await page.keyboard.type('118')
+    await page.getByRole('button', { name: 'Next' }).click()
+    await page.keyboard.type('64')
+    await context.setOffline(true)
+    await page.getByRole('button', { name: /Save round/ }).click()
+    await page.getByText('1 round not sent yet').first().waitFor()
+    await context.setOffline(false)
+    await page.evaluate(() => window.dispatchEvent(new Event('online')))
+    await page.getByText('1 round not sent yet').first().waitFor({ state: 'detached', timeout: 20_000 })
+    const { items } = await server.api(`/patients/${patient.id}/observations`)
+    assert.equal(items.length, 1)
+    assert.equal(items[0].items.find((i) => i.metric === 'bp-systolic').value, 118)
+    assert.equal(items[0].items.find((i) => i.metric === 'consciousness').code, 'A')
+  },
+
+  async 'an impossible number is refused before it is sent'({ page }) {
+    await page.goto(`${server.address}/patient/${patient.id}/round`)
+    await page.getByRole('button', { name: /^Oxygen saturation/ }).click()
+    await page.keyboard.type('197')
+    await page.getByRole('button', { name: /Save round/ }).click()
+    await page.getByText(/Oxygen saturation: 0 to 100 % is possible/).waitFor()
+  },
+
+  async 'units and language belong to the person and are kept by the server'({ page, context }) {
+    await page.goto(`${server.address}/patient/${patient.id}`)
+    await page.locator('.who').click()
+    await page.getByText('\u00b0F', { exact: true }).click()
+    await page.getByText('Deutsch', { exact: true }).click()
+    await page.getByRole('button', { name: 'Fertig' }).click()
+    await page.getByRole('link', { name: 'Ger\u00e4te' }).first().waitFor()
+    await page.locator('.now').getByText('\u00b0F').waitFor()
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'de')
+    await context.unroute('**/api/v1/me')
+    await page.reload()
+    await page.locator('.now').getByText('\u00b0F').waitFor()
+    assert.match(await page.locator('.now').innerText(), /\d,\d \u00b0F/)
+    await fetch(server.address + '/api/v1/me/preferences', { method: 'PUT', headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify({ language: 'en', units: {}, privacy: false }) })
+  },
+
+  async 'callipers measure by keyboard'({ page }) {
+    await page.goto(`${server.address}/patient/${patient.id}?tab=strip&strip=${Date.now() - 3000}`)
+    const text = page.locator('.calliper-text')
+    await text.waitFor()
+    assert.match(await text.innerText(), /Time 800 ms \(75 \/min\)/)
+    await page.getByRole('slider', { name: 'Right calliper' }).focus()
+    for (let i = 0; i < 5; i++) await page.keyboard.press('Shift+ArrowRight')
+    assert.match(await text.innerText(), /Time 1,000 ms \(60 \/min\)/)
+  },
+
+  async 'a link reproduces the view'({ page }) {
+    await page.goto(`${server.address}/patient/${patient.id}?h=24&tab=table`)
+    await page.getByRole('tab', { name: 'Table', selected: true }).waitFor()
+    assert.equal(await page.getByRole('radio', { name: '24 h' }).isChecked(), true)
+    await page.getByText('8 h', { exact: true }).click()
+    assert.match(page.url(), /h=8/)
+  },
+
+  async 'from a new device to its number at a bed'({ page }) {
+    const made = await (await post('/patients', { family: 'Muster', given: 'Eva', birth: '1960-05-04', sex: 'female', numbers: [{ system: 'MRN', value: 'E2E-1' }] })).json()
+    await page.goto(server.address + '/devices')
+    await page.getByRole('button', { name: 'Enrol a device' }).click()
+    await page.getByRole('textbox', { name: 'Id' }).fill('e2e-monitor')
+    await page.getByRole('button', { name: 'Enrol', exact: true }).click()
+    const secrets = page.locator('.copy pre')
+    await secrets.nth(1).waitFor()
+    const [name, password] = [await secrets.nth(0).innerText(), await secrets.nth(1).innerText()]
+    const basic = { Authorization: 'Basic ' + Buffer.from(`${name}:${password}`).toString('base64') }
+    assert.equal((await post('/telemetry?wait=decoded', { seq: 1, readings: [{ metric: 'heart-rate', value: 71, unit: '/min' }] }, basic)).status, 200)
+    assert.ok((await post('/telemetry?wait=decoded', { seq: 2, readings: [{ metric: 'heart-rate', value: 71 }] }, basic)).status < 500)
+
+    await page.goto(server.address + '/devices/e2e-monitor')
+    await page.getByText('Not bound. What it sends is kept').waitFor()
+    await page.locator('tr[data-result="decoded"]').first().waitFor()
+    await page.locator('tr[data-result="failed"]').first().waitFor()
+    await page.getByRole('button', { name: 'Bind to a patient' }).click()
+    await page.getByRole('combobox', { name: 'Patient' }).click()
+    await page.getByRole('option', { name: /Muster/ }).click()
+    await page.getByRole('textbox', { name: 'Family name' }).fill('Muster')
+    await page.getByRole('textbox', { name: 'Record number' }).fill('E2E-2')
+    await page.getByText('This is not the patient that you chose.').waitFor()
+    assert.equal(await page.getByRole('button', { name: 'Bind', exact: true }).isDisabled(), true)
+    await page.getByRole('textbox', { name: 'Record number' }).fill('E2E-1')
+    await page.getByRole('button', { name: 'Bind', exact: true }).click()
+    await page.getByText('Bound to Muster, Eva').waitFor()
+
+    assert.equal((await post('/telemetry?wait=decoded', { seq: 3, readings: [{ metric: 'heart-rate', value: 73, unit: '/min' }] }, basic)).status, 200)
+    await page.goto(`${server.address}/patient/${made.id}`)
+    await page.locator('.now').getByText('73').waitFor()
+  },
+}
+
+let failed = 0
+for (const [name, walk] of Object.entries(paths)) {
+  if (!name.includes(only)) continue
+  const view = await open(browser, { width: 1440, height: 900 })
+  view.page.setDefaultTimeout(15_000)
+  try {
+    await walk(view)
+    assert.deepEqual(view.problems, [])
+    console.log('ok    ' + name)
+  } catch (e) {
+    failed++
+    console.log('FAIL  ' + name + '\n      ' + String(e.message ?? e).split('\n').slice(0, 6).join('\n      '))
+    if (process.env.OUT) await view.page.screenshot({ path: `${process.env.OUT}/failed-${failed}.png` })
+  }
+  await view.page.unrouteAll({ behavior: 'ignoreErrors' })
+  await view.context.close()
+}
+await browser.close()
+await server.stop()
+process.exitCode = failed === 0 ? 0 : 1
