@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 exec </dev/null
 
 require=${REQUIRE:-} rounds=${ROUNDS:-3} fuzztime=${FUZZTIME:-4s}
-export VIGIL_REQUIRE=$require VIGIL_FAULT=1 VIGIL_BROWSER=1
+export VIGIL_REQUIRE=$require VIGIL_FAULT=1
 work=$(mktemp -d /tmp/vigil-verify.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 failed=() passed=()
@@ -69,6 +69,10 @@ if need npm; then
 	[ -d web/node_modules ] || step "npm ci" bash -c 'cd web && npm ci --no-fund --no-audit --loglevel=error'
 	step "screens: types, build, bytes" screens
 	step "screens: unit tests" bash -c 'cd web && npx vitest run'
+	if need chromium; then
+		step "browser: the main paths" env VIGIL="$work/vigil" node test/e2e/paths.mjs
+		step "browser: every page, with axe" env VIGIL="$work/vigil" OUT="$work/screens" node test/e2e/screens.mjs
+	fi
 fi
 step "tests, PostgreSQL and foreign clients included" tests
 step "fuzz" scripts/fuzz.sh "$fuzztime"
