@@ -81,6 +81,9 @@ func (c *connection) connect(ctx context.Context, f mqtt.Frame, certificate *x50
 	if q := p.Properties; q != nil && q.AuthMethod != "" {
 		return c.refuseConnect(mqtt.BadAuthMethod, vital.Errorf(vital.Invalid, "authentication method %q", q.AuthMethod))
 	}
+	if len(p.ClientID) > maxClientID {
+		return c.refuseConnect(mqtt.ClientIDNotValid, vital.Errorf(vital.Invalid, "a client identifier of %d bytes, at most %d", len(p.ClientID), maxClientID))
+	}
 	if p.ClientID == "" && p.Level < mqtt.Level5 && !p.Clean {
 		return c.refuseConnect(mqtt.ClientIDNotValid, vital.Errorf(vital.Invalid, "a session to be kept needs a client identifier"))
 	}
@@ -98,6 +101,9 @@ func (c *connection) connect(ctx context.Context, f mqtt.Frame, certificate *x50
 		return c.refuseConnect(mqtt.NotAuthorized, err)
 	}
 	if w := p.Will; w != nil {
+		if len(w.Topic) > maxTopic {
+			return c.refuseConnect(mqtt.TopicNameInvalid, vital.Errorf(vital.Invalid, "a will topic of %d bytes, at most %d", len(w.Topic), maxTopic))
+		}
 		if err := c.server.gate.Allow(ctx, c.principal, auth.Publish, auth.Subject{Kind: "topic", ID: w.Topic}); err != nil {
 			return c.refuseConnect(mqtt.NotAuthorized, err)
 		}
@@ -185,6 +191,21 @@ func (c *connection) agree(p *mqtt.Connect, client string) error {
 	})
 }
 
+// crowd counts the sessions of a principal that may have several. The caller holds
+// s.mu.
+func (s *Server) crowd(p auth.Principal) int {
+	if p.Class == auth.Device {
+		return 0
+	}
+	n := 0
+	for _, x := range s.sessions {
+		if x.owner == p.ID {
+			n++
+		}
+	}
+	return n
+}
+
 // join gives c its session, after an earlier connection of the same client has
 // ended: there are never two. welcome sends the CONNACK before anything is
 // delivered.
@@ -225,6 +246,9 @@ func (s *Server) join(c *connection, client string, clean bool, welcome func(pre
 			s.remove(client, x)
 			x = nil
 		}
+	}
+	if x == nil && s.crowd(c.principal) >= s.limits.Sessions {
+		return c.refuseConnect(mqtt.QuotaExceeded, vital.Errorf(vital.TooMuch, "%s %q has %d sessions", c.principal.Class, c.principal.ID, s.limits.Sessions))
 	}
 	if x == nil {
 		x, present = newSession(s, client, c.principal), false

@@ -57,7 +57,7 @@ func (c *connection) shorten(p *mqtt.Publish) {
 // not take is dropped for it, as MQTT 5.0, 3.1.2.11.4 asks.
 func (c *connection) fits(d *delivery, now time.Time) bool {
 	const overhead = 64 // fixed header, identifier, alias, expiry
-	if c.mostPacket == 0 || d.message.size()+overhead < c.mostPacket && d.message.properties == nil && len(d.ids) < 16 {
+	if c.mostPacket == 0 || d.message.size+overhead < c.mostPacket && d.message.properties == nil && len(d.ids) < 16 {
 		return true
 	}
 	p := d.publish(c.level, now)

@@ -122,6 +122,7 @@ type Limits struct {
 	QueueMessages     int           // waiting deliveries of one session, 1000
 	QueueBytes        int           // of one session, 1 MiB
 	SessionExpiry     time.Duration // longest life of a session without its client, 7 days
+	Sessions          int           // of one gateway or integration, 100
 	Subscriptions     int           // of one session, 200
 	Aliases           int           // topic aliases of one connection, each way, 64
 	Retained          int           // retained messages, 20,000
@@ -143,6 +144,7 @@ func (l Limits) withDefaults() Limits {
 		QueueMessages:     cmp.Or(l.QueueMessages, 1000),
 		QueueBytes:        cmp.Or(l.QueueBytes, 1<<20),
 		SessionExpiry:     cmp.Or(l.SessionExpiry, 7*24*time.Hour),
+		Sessions:          cmp.Or(l.Sessions, 100),
 		Subscriptions:     cmp.Or(l.Subscriptions, 200),
 		Aliases:           min(cmp.Or(l.Aliases, 64), 65535),
 		Retained:          cmp.Or(l.Retained, 20_000),

@@ -213,6 +213,46 @@ func TestLimits(t *testing.T) {
 		d.hold(false)
 		device.ack(mqtt.TypePuback)
 	})
+	t.Run("sessions", func(t *testing.T) {
+		h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t), Limits: mqttd.Limits{Sessions: 2}})
+		o := h.as("lab", 5)
+		o.SessionExpiry = time.Hour
+		for _, id := range []string{"lab-1", "lab-2"} {
+			o.ClientID = id
+			h.dial(o).Close()
+		}
+		o.ClientID = "lab-3"
+		h.refuses(o, vital.Unavailable)
+		o.ClientID = "lab-2"
+		h.dial(o)
+		h.dial(h.as("monitor-1", 5))
+	})
+	t.Run("lengths", func(t *testing.T) {
+		h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t)})
+		o := h.as("lab", 5)
+		o.ClientID = "lab-" + strings.Repeat("x", 300)
+		h.refuses(o, vital.Denied)
+		lab, _ := h.connected("lab", 5, nil)
+		if codes := lab.subscribe(nil, mqtt.Filter{Filter: "app/" + strings.Repeat("x", 2000)}); codes[0] != mqtt.TopicFilterInvalid {
+			t.Errorf("SUBACK %v", codes)
+		}
+		lab.send(&mqtt.Publish{Topic: "app/lab/" + strings.Repeat("x", 2000)})
+		if r := lab.closed(); r != mqtt.TopicNameInvalid {
+			t.Errorf("told %v", r)
+		}
+	})
+	t.Run("queue bytes count properties", func(t *testing.T) {
+		h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t), Limits: mqttd.Limits{QueueBytes: 100_000, Window: 1}})
+		lab, _ := h.connected("lab", 5, nil)
+		lab.subscribe(nil, mqtt.Filter{Filter: "v1/+/status", QoS: 1})
+		heavy := &mqtt.Properties{User: []mqtt.UserProperty{{Name: "a", Value: strings.Repeat("x", 40_000)}}}
+		for range 4 {
+			must(t, h.server.Publish(t.Context(), "v1/monitor-1/status", nil, 1, false, heavy))
+		}
+		if r := lab.closed(); r != mqtt.QuotaExceeded {
+			t.Errorf("told %v", r)
+		}
+	})
 	t.Run("subscriptions", func(t *testing.T) {
 		h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t), Limits: mqttd.Limits{Subscriptions: 1}})
 		lab, _ := h.connected("lab", 5, nil)

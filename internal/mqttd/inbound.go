@@ -9,12 +9,22 @@ import (
 	"github.com/vigilcare/vigil/wire/mqtt"
 )
 
+// maxTopic is the longest topic or filter, maxClientID the longest client identifier
+// that is remembered, bytes.
+const (
+	maxTopic    = 1024
+	maxClientID = 256
+)
+
 // publish handles a PUBLISH from the client.
 func (c *connection) publish(f mqtt.Frame) error {
 	s := c.server
 	p, err := mqtt.DecodePublish(f, c.level, &c.topics)
 	if err != nil {
 		return err
+	}
+	if len(p.Topic) > maxTopic {
+		return mqtt.Errorf(mqtt.TopicNameInvalid, "a topic of %d bytes, at most %d", len(p.Topic), maxTopic)
 	}
 	if err := c.resolveAlias(&p); err != nil {
 		return err

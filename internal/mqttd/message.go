@@ -22,10 +22,11 @@ type message struct {
 	device     vital.DeviceID // of a v1 topic
 	from       auth.Principal // who published it: its wards decide who may read an app message
 	client     string
+	size       int // what it costs in a queue, bytes, about
 }
 
 func newMessage(p *mqtt.Publish, now time.Time) *message {
-	m := &message{topic: p.Topic, payload: p.Payload, qos: p.QoS, retain: p.Retain, at: now}
+	m := &message{topic: p.Topic, payload: p.Payload, qos: p.QoS, retain: p.Retain, at: now, size: 128 + len(p.Topic) + len(p.Payload)}
 	if device, _, ok := auth.DeviceTopic(p.Topic); ok {
 		m.device = vital.DeviceID(device)
 	}
@@ -37,12 +38,13 @@ func newMessage(p *mqtt.Publish, now time.Time) *message {
 			PayloadFormat: q.PayloadFormat, ContentType: q.ContentType, ResponseTopic: q.ResponseTopic,
 			CorrelationData: q.CorrelationData, User: q.User,
 		}
+		m.size += len(q.ContentType) + len(q.ResponseTopic) + len(q.CorrelationData)
+		for _, u := range q.User {
+			m.size += 32 + len(u.Name) + len(u.Value)
+		}
 	}
 	return m
 }
-
-// size is what a queued message costs, about.
-func (m *message) size() int { return len(m.topic) + len(m.payload) + 128 }
 
 func (m *message) expired(now time.Time) bool { return !m.expires.IsZero() && !now.Before(m.expires) }
 

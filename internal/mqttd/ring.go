@@ -47,7 +47,7 @@ func (r *ring) push(s slot, limits *Limits) (at uint64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s.message != nil {
-		s.size = s.message.size()
+		s.size = s.message.size
 	}
 	if under := r.next - r.first; under >= uint64(limits.InFlight) || under > 0 && r.bytes+s.size > limits.InFlightBytes {
 		return 0, false

@@ -188,7 +188,7 @@ func restore(s *Server, v Saved) (*session, error) {
 			return nil, err
 		}
 		y := delivery{message: m, qos: d.QoS, retain: d.Retain, ids: d.IDs, id: d.ID, sent: d.Sent || d.ID != 0, released: d.Released}
-		x.bytes += m.size()
+		x.bytes += m.size
 		if d.ID != 0 {
 			x.flight = append(x.flight, y)
 		} else {

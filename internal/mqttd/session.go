@@ -19,6 +19,7 @@ import (
 type session struct {
 	server *Server
 	client string
+	owner  string // id of the principal, the same for the session's whole life
 
 	mu            sync.Mutex
 	principal     auth.Principal
@@ -52,7 +53,7 @@ type waiter struct {
 
 func newSession(s *Server, client string, p auth.Principal) *session {
 	return &session{
-		server: s, client: client, principal: p,
+		server: s, client: client, owner: p.ID, principal: p,
 		subscriptions: make(map[string]*subscription), inbound: make(map[uint16]*receipt),
 	}
 }
@@ -82,7 +83,7 @@ func (x *session) push(d delivery) bool {
 	if x.lost || x.connection == nil && (d.qos == 0 || x.expiry == 0) {
 		return false
 	}
-	size := d.message.size()
+	size := d.message.size
 	full := func() bool { return len(x.queue) >= limits.QueueMessages || x.bytes+size > limits.QueueBytes }
 	if full() {
 		if d.qos == 0 {
@@ -143,12 +144,12 @@ func (x *session) fill(c *connection, out []byte, most int) []byte {
 		}
 		taken++
 		if d.message.expired(now) || !c.fits(d, now) {
-			x.bytes -= d.message.size()
+			x.bytes -= d.message.size
 			x.server.counts.droppedOut.Add(1)
 			continue
 		}
 		if d.qos == 0 {
-			x.bytes -= d.message.size()
+			x.bytes -= d.message.size
 			out = c.appendDelivery(out, d, now)
 			continue
 		}
@@ -240,7 +241,7 @@ func (x *session) acknowledged(a mqtt.Ack) (answer *mqtt.Ack, err error) {
 	switch {
 	case a.Type == mqtt.TypePuback && d.qos == 1, a.Type == mqtt.TypePubcomp && d.qos == 2,
 		a.Type == mqtt.TypePubrec && d.qos == 2 && a.Reason.Failed():
-		x.bytes -= d.message.size()
+		x.bytes -= d.message.size
 		if d.pending {
 			x.unwritten--
 		}
@@ -304,7 +305,7 @@ func (x *session) dropLoose() {
 			keep = append(keep, d)
 			continue
 		}
-		x.bytes -= d.message.size()
+		x.bytes -= d.message.size
 		x.server.counts.droppedOut.Add(1)
 	}
 	clear(x.queue[len(keep):])

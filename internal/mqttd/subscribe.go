@@ -55,8 +55,8 @@ func (c *connection) subscribe(f mqtt.Frame) error {
 }
 
 func (c *connection) mayRead(f mqtt.Filter) error {
-	if !mqtt.ValidFilter(f.Filter) {
-		return mqtt.Errorf(mqtt.TopicFilterInvalid, "filter %q", f.Filter)
+	if len(f.Filter) > maxTopic || !mqtt.ValidFilter(f.Filter) {
+		return mqtt.Errorf(mqtt.TopicFilterInvalid, "filter %.100q", f.Filter)
 	}
 	return c.server.gate.Allow(c.ctx, c.principal, auth.Subscribe, auth.Subject{Kind: "topic", ID: f.Filter})
 }
@@ -64,7 +64,7 @@ func (c *connection) mayRead(f mqtt.Filter) error {
 func (c *connection) refusedFilter(filter string, err error) mqtt.Reason {
 	s := c.server
 	s.counts.denied.Add(1)
-	s.log.Warn("mqtt: subscription refused", "client", c.session.Load().client, "remote", c.remote, "filter", filter, "error", err)
+	s.log.Warn("mqtt: subscription refused", "client", c.session.Load().client, "remote", c.remote, "filter", filter[:min(len(filter), 100)], "error", err)
 	switch {
 	case isProtocol(err):
 		return c.code(mqtt.ReasonOf(err))
