@@ -33,6 +33,8 @@ type config struct {
 	TLSCert    string
 	TLSKey     string
 	DeviceCA   string
+	Hosts      string
+	Proxied    bool
 	LogLevel   string
 	KeepRaw    int
 	KeepWaves  int
@@ -81,6 +83,9 @@ func (c *config) fields() []field {
 	str("tls-cert", "certificate file (PEM); empty: made at the first start", &c.TLSCert)
 	str("tls-key", "key file (PEM) of tls-cert", &c.TLSKey)
 	str("device-ca", "CA file (PEM) of device certificates; empty: devices use username and token", &c.DeviceCA)
+	str("hosts", "names, with commas between, by which browsers may ask for this server; empty: this machine's own loopback names, any name under TLS", &c.Hosts)
+	add("proxied", "true when a proxy in front speaks TLS with the browsers", func() string { return strconv.FormatBool(c.Proxied) },
+		func(s string) (err error) { c.Proxied, err = strconv.ParseBool(s); return err })
 	str("log-level", "debug, info, warn or error", &c.LogLevel)
 	num("keep-raw-days", "days that raw packets are kept", &c.KeepRaw)
 	num("keep-wave-days", "days that waveforms are kept", &c.KeepWaves)
@@ -165,6 +170,17 @@ func (c *config) check() error {
 		return vital.Errorf(vital.Invalid, "keep-raw-days and keep-wave-days: want at least 1")
 	}
 	return nil
+}
+
+// hosts returns the names that the server answers to.
+func (c *config) hosts() []string {
+	var names []string
+	for name := range strings.SplitSeq(c.Hosts, ",") {
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // dsn returns where the store is.

@@ -48,7 +48,6 @@ func (n *node) tls(devices bool) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}}
 	if !devices {
 		c.NextProtos = []string{"http/1.1"}
-		return c, nil
 	}
 	if n.config.DeviceCA != "" {
 		body, err := os.ReadFile(n.config.DeviceCA)

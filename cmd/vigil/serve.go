@@ -107,6 +107,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, s serving) (err erro
 		}
 		parts = append(parts, part{"screens", site.Run}, part{"http", func(ctx context.Context) error { return serveHTTP(ctx, l, site.HTTP()) }})
 	}
+	if at.HTTP != "" {
+		parts = append(parts, part{"operator", func(ctx context.Context) error { return n.operate(ctx, at.HTTP) }})
+	}
 	parts = append(parts, part{"after the start", func(ctx context.Context) error {
 		if err := s.run(ctx, n, at); err != nil {
 			return err
@@ -138,7 +141,7 @@ func serveHTTP(ctx context.Context, l net.Listener, s *http.Server) error {
 func (n *node) screens(demo bool, at addresses) (*webd.Server, error) {
 	return webd.New(webd.Options{
 		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system,
-		Telemetry: n.telemetry(), Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Ready: n.ready, Secure: strings.HasPrefix(at.HTTP, "https"),
+		Telemetry: n.telemetry(), Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Ready: n.ready, Secure: n.config.Proxied || strings.HasPrefix(at.HTTP, "https"), Hosts: n.config.hosts(),
 	})
 }
 
