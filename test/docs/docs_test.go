@@ -166,6 +166,32 @@ func TestInvariantsAreHeld(t *testing.T) {
 	}
 }
 
+// TestThreatsAreAnswered: the tests of SECURITY.md exist too.
+func TestThreatsAreAnswered(t *testing.T) {
+	root := need.Root(t)
+	text, err := os.ReadFile(filepath.Join(root, "SECURITY.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("((?:`Test[A-Za-z0-9]+`(?:, )?)+) in `([^`]+)`")
+	count := 0
+	for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+		dir := m[2]
+		if strings.HasSuffix(dir, ".go") {
+			dir = filepath.Dir(dir)
+		}
+		for _, test := range code.FindAllStringSubmatch(m[1], -1) {
+			count++
+			if !declares(t, filepath.Join(root, dir), test[1]) {
+				t.Errorf("SECURITY.md names %s in %s, which does not exist", test[1], m[2])
+			}
+		}
+	}
+	if count < 10 {
+		t.Errorf("%d tests named, want ten or more", count)
+	}
+}
+
 func declares(t *testing.T, dir, test string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
