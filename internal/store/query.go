@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -153,6 +154,9 @@ func collect[T any](ctx context.Context, on querier, q *query, scan func(scan fu
 	defer rows.Close()
 	var out []T
 	for rows.Next() {
+		if len(out) == 64 { // it is a long answer: grow in one step, not in many
+			out = slices.Grow(out, 1024)
+		}
 		var v T
 		if err := scan(rows.Scan, &v); err != nil {
 			return nil, err

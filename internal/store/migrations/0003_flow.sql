@@ -44,7 +44,7 @@ CREATE TABLE wave (
   samples BIGINT NOT NULL, quality BIGINT NOT NULL, made_by BIGINT NOT NULL, superseded BIGINT NOT NULL,
   damaged BOOLEAN NOT NULL, body {bytes} NOT NULL);
 
-CREATE INDEX wave_time ON wave (series, from_us);
+CREATE INDEX wave_time ON wave (series, from_us, to_us);
 
 CREATE TABLE event (
   id {serial}, site TEXT NOT NULL, patient TEXT NOT NULL, device TEXT NOT NULL, kind TEXT NOT NULL,
