@@ -29,7 +29,7 @@ trap stop EXIT
 "${as[@]}" "$bin/initdb" -D "$dir/data" -U vigil -A trust -E UTF8 --no-locale >"$dir/initdb.log" 2>&1 ||
 	{ cat "$dir/initdb.log" >&2; exit 1; }
 "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -l "$dir/data/server.log" -w -t 60 \
-	-o "-k $dir -c listen_addresses='' -c max_connections=200 -c fsync=off" start >/dev/null ||
+	-o "-k $dir -c listen_addresses='' -c max_connections=200" start >/dev/null ||
 	{ cat "$dir/data/server.log" >&2; exit 1; }
 
 cd "$OLDPWD"

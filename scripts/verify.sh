@@ -18,11 +18,11 @@ failed=() passed=()
 step() { # step NAME COMMAND...
 	local name=$1 start=$SECONDS
 	shift
-	echo "=== $name"
+	echo "## $name"
 	if "$@"; then
 		passed+=("$name ($((SECONDS - start)) s)")
 	else
-		echo "=== FAILED: $name"
+		echo "## FAILED: $name"
 		failed+=("$name")
 	fi
 }

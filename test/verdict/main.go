@@ -104,7 +104,7 @@ func (v *verdict) count(e event, text string, out io.Writer) {
 		v.passed++
 	case "fail":
 		v.failed++
-		fmt.Fprintf(out, "--- FAIL: %s %s\n%s", e.Package, e.Test, text)
+		fmt.Fprintf(out, "--- FAIL: %s %s\n%s", e.Package, e.Test, reason(text))
 	case "skip":
 		v.skipped++
 		if noRecording.MatchString(text) {
@@ -124,7 +124,7 @@ func isResult(line string) bool {
 	return false
 }
 
-// reason returns the lines of a skipped test that say why.
+// reason returns the lines of a test that say why.
 func reason(text string) string {
 	var why strings.Builder
 	for line := range strings.Lines(text) {
