@@ -113,7 +113,7 @@ function footNumbers(values: Record<string, Value>, state: Watched | null, now: 
     const other = second && Math.abs(second.at - v.at) < 60_000 ? units.show(metric, second.value, second.unit).text : ''
     const text = say.digits(other ? `${shown.text}/${other}` : shown.text)
     const age = fresh === 'live' ? '' : say.age(now - v.at)
-    list.push({ metric, label, text, unit: size === 's' ? '' : shown.unit || unitText(v.unit), fresh, age })
+    list.push({ metric, label, text, unit: shown.unit || unitText(v.unit), fresh, age })
   }
   put('resp-rate', say('short.resp-rate'), values['resp-rate'])
   if (values['abp-systolic']) put('bp-systolic', say('short.abp'), values['abp-systolic'], values['abp-diastolic'])
