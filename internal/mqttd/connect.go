@@ -191,6 +191,29 @@ func (c *connection) agree(p *mqtt.Connect, client string) error {
 	})
 }
 
+// leaveTime is how long an earlier connection may take to end by itself: a client
+// that said goodbye and at once comes back takes nothing over, and what it sent
+// last is still being handled.
+const leaveTime = 50 * time.Millisecond
+
+// endEarlier returns when the earlier connection of the same client is over.
+func (s *Server) endEarlier(earlier, c *connection, client string) {
+	select {
+	case <-earlier.gone:
+		return
+	case <-time.After(leaveTime):
+	case <-c.ctx.Done():
+		return
+	}
+	s.counts.takenOver.Add(1)
+	s.log.Warn("mqtt: a second connection takes over", "client", client, "earlier", earlier.remote, "remote", c.remote)
+	earlier.kill(mqtt.SessionTakenOver, errTakenOver)
+	select {
+	case <-earlier.gone:
+	case <-c.ctx.Done():
+	}
+}
+
 // crowd counts the sessions of a principal that may have several. The caller holds
 // s.mu.
 func (s *Server) crowd(p auth.Principal) int {
@@ -227,14 +250,8 @@ func (s *Server) join(c *connection, client string, clean bool, welcome func(pre
 		if earlier == nil {
 			break
 		}
-		s.counts.takenOver.Add(1)
-		s.log.Warn("mqtt: a second connection takes over", "client", client, "earlier", earlier.remote, "remote", c.remote)
-		earlier.kill(mqtt.SessionTakenOver, errTakenOver)
 		s.mu.Unlock()
-		select {
-		case <-earlier.gone:
-		case <-c.ctx.Done():
-		}
+		s.endEarlier(earlier, c, client)
 		s.mu.Lock()
 		if c.ctx.Err() != nil {
 			return c.ctx.Err()

@@ -246,6 +246,22 @@ func TestASecondConnectionTakesOver(t *testing.T) {
 	}
 }
 
+// TestComingBackAtOnceTakesNothingOver: goodbye and a new connection in one breath,
+// and the last message before it is not lost.
+func TestComingBackAtOnceTakesNothingOver(t *testing.T) {
+	d := newDoor(t)
+	h := open(t, mqttd.Options{Gate: newGate(), Door: d})
+	for i := range 20 {
+		device, _ := h.connected("monitor-1", mqtt.Level4, nil)
+		device.send(&mqtt.Publish{Topic: "v1/monitor-1/event", Payload: fmt.Append(nil, i)}, &mqtt.Disconnect{Type: mqtt.TypeDisconnect})
+		device.conn.Close()
+	}
+	h.connected("monitor-1", mqtt.Level4, nil)
+	if n := len(d.all()); n != 20 || h.server.Stats().TakenOver != 0 {
+		t.Errorf("%d of 20 messages, %d taken over", n, h.server.Stats().TakenOver)
+	}
+}
+
 func TestNobodyTakesAnothersSession(t *testing.T) {
 	g := newGate(auth.Principal{Class: auth.Integration, ID: "lab-2", Wards: []vital.WardID{"w-1"}})
 	h := open(t, mqttd.Options{Gate: g, Door: newDoor(t)})
