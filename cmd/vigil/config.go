@@ -23,29 +23,32 @@ import (
 // rule files. A value comes from the default, the file, the environment
 // (VIGIL_HTTP ...) or a flag, the later one wins; an unknown key is an error.
 type config struct {
-	Data       string
-	HTTP       string
-	MQTT       string
-	Store      string
-	NATS       string
-	Site       string
-	Partitions int
-	TLSCert    string
-	TLSKey     string
-	DeviceCA   string
-	Hosts      string
-	Proxied    bool
-	LogLevel   string
-	KeepRaw    int
-	KeepWaves  int
-	Idle       time.Duration
-	Clients    int
-	Rate       float64
+	Data         string
+	HTTP         string
+	MQTT         string
+	Store        string
+	NATS         string
+	NATSMonitors string
+	NATSSync     bool
+	Replicas     int
+	Site         string
+	Partitions   int
+	TLSCert      string
+	TLSKey       string
+	DeviceCA     string
+	Hosts        string
+	Proxied      bool
+	LogLevel     string
+	KeepRaw      int
+	KeepWaves    int
+	Idle         time.Duration
+	Clients      int
+	Rate         float64
 }
 
 func defaults() config {
 	return config{
-		Data: "./data", HTTP: "127.0.0.1:8080", MQTT: "127.0.0.1:1883", Site: string(vital.DefaultSite), Partitions: 2,
+		Data: "./data", HTTP: "127.0.0.1:8080", MQTT: "127.0.0.1:1883", Site: string(vital.DefaultSite), Partitions: 2, Replicas: 1,
 		LogLevel: "info", KeepRaw: 30, KeepWaves: 7, Idle: 15 * time.Minute, Clients: 20_000, Rate: 20_000,
 	}
 }
@@ -72,20 +75,25 @@ func (c *config) fields() []field {
 		list = append(list, field{key, help, get, set})
 	}
 	str := func(key, help string, p *string) { g, s := text(p); add(key, help, g, s) }
+	truth := func(key, help string, p *bool) {
+		add(key, help, func() string { return strconv.FormatBool(*p) }, func(s string) (err error) { *p, err = strconv.ParseBool(s); return err })
+	}
 	num := func(key, help string, p *int) { g, s := whole(p); add(key, help, g, s) }
 	str("data", "directory of the journal, the store and the keys", &c.Data)
 	str("http", "address of the screens and the API; TLS unless it is loopback; empty: none", &c.HTTP)
 	str("mqtt", "address of the MQTT door; TLS unless it is loopback; empty: none", &c.MQTT)
 	str("store", "postgres://... ; empty: SQLite in the data directory", &c.Store)
-	str("nats", "nats://a,b,c ; empty: embedded in this process", &c.NATS)
+	str("nats", "nats://a,b,c ; empty: files in the data directory", &c.NATS)
+	str("nats-monitors", "monitoring addresses of the NATS servers, with commas between (http://a:8222), to see that they sync always", &c.NATSMonitors)
+	truth("nats-sync", "true when you know that the NATS servers sync always and they have no monitoring addresses", &c.NATSSync)
+	num("replicas", "copies of each frame on a NATS cluster: 1, 3 or 5", &c.Replicas)
 	str("site", "name of the organisation that every key carries", &c.Site)
 	num("partitions", "partitions of each journal stream; fixed at the first start", &c.Partitions)
 	str("tls-cert", "certificate file (PEM); empty: made at the first start", &c.TLSCert)
 	str("tls-key", "key file (PEM) of tls-cert", &c.TLSKey)
 	str("device-ca", "CA file (PEM) of device certificates; empty: devices use username and token", &c.DeviceCA)
 	str("hosts", "names, with commas between, by which browsers may ask for this server; empty: this machine's own loopback names, any name under TLS", &c.Hosts)
-	add("proxied", "true when a proxy in front speaks TLS with the browsers", func() string { return strconv.FormatBool(c.Proxied) },
-		func(s string) (err error) { c.Proxied, err = strconv.ParseBool(s); return err })
+	truth("proxied", "true when a proxy in front speaks TLS with the browsers", &c.Proxied)
 	str("log-level", "debug, info, warn or error", &c.LogLevel)
 	num("keep-raw-days", "days that raw packets are kept", &c.KeepRaw)
 	num("keep-wave-days", "days that waveforms are kept", &c.KeepWaves)
@@ -173,14 +181,17 @@ func (c *config) check() error {
 }
 
 // hosts returns the names that the server answers to.
-func (c *config) hosts() []string {
-	var names []string
-	for name := range strings.SplitSeq(c.Hosts, ",") {
-		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
-			names = append(names, name)
+func (c *config) hosts() []string { return listed(strings.ToLower(c.Hosts)) }
+
+// listed splits a list with commas.
+func listed(s string) []string {
+	var items []string
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
 		}
 	}
-	return names
+	return items
 }
 
 // dsn returns where the store is.

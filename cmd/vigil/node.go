@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -25,7 +26,7 @@ type node struct {
 	site    vital.Site
 	log     *slog.Logger
 	store   *store.DB
-	journal *journal.JetStream
+	journal heldLog
 	frames  journal.Log // journal, with a clock beside it
 	syncs   ingest.Latency
 	blobs   *journal.Blobs
@@ -64,18 +65,15 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
 	}
-	n.journal, err = journal.OpenJetStream(ctx, journal.JetStreamOptions{
-		Dir: filepath.Join(c.Data, "journal"), URL: c.NATS, Logger: log,
-		Partitions: map[journal.Stream]int{journal.Raw: c.Partitions, journal.Readings: c.Partitions},
-	})
-	if err != nil {
-		return n, vital.Errorf(vital.KindOf(err), "open the journal: %w", err)
-	}
-	n.frames = timedLog{n.journal, &n.syncs}
 	quarantine, err := journal.OpenQuarantine(filepath.Join(c.Data, "quarantine"))
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the quarantine: %w", err)
 	}
+	n.journal, err = openLog(ctx, c, quarantine, log)
+	if err != nil {
+		return n, vital.Errorf(vital.KindOf(err), "open the journal: %w", err)
+	}
+	n.frames = timedLog{n.journal, &n.syncs}
 	n.blobs, err = journal.OpenBlobs(filepath.Join(c.Data, "blobs"), n.ring)
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the large bodies: %w", err)
@@ -106,6 +104,30 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 		Limits:  mqttd.Limits{Connections: c.Clients, Messages: int(c.Rate)},
 	})
 	return n, nil
+}
+
+// openLog opens the frames: in files on one machine, in JetStream on a cluster
+// or where an embedded server kept them before.
+func openLog(ctx context.Context, c config, quarantine *journal.Quarantine, log *slog.Logger) (heldLog, error) {
+	dir := filepath.Join(c.Data, "journal")
+	partitions := map[journal.Stream]int{journal.Raw: c.Partitions, journal.Readings: c.Partitions}
+	_, err := os.Stat(filepath.Join(dir, "jetstream"))
+	if c.NATS == "" && err != nil {
+		files, err := journal.OpenFiles(ctx, journal.FilesOptions{Dir: dir, Partitions: partitions, Quarantine: quarantine, Torn: func(b journal.Break) {
+			log.Warn("the last frame was half-written when the machine stopped; it was never acknowledged and is set aside", "where", b.String())
+		}})
+		if err != nil {
+			return nil, err // not files: a nil pointer in an interface is not nil
+		}
+		return files, nil
+	}
+	stream, err := journal.OpenJetStream(ctx, journal.JetStreamOptions{
+		Dir: dir, URL: c.NATS, Logger: log, Partitions: partitions, Replicas: c.Replicas, SyncAssured: c.NATSSync, Monitors: listed(c.NATSMonitors),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stream, nil
 }
 
 // close stops what openNode opened, top-down.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -89,7 +90,7 @@ func (n *node) system(ctx context.Context) (webd.SystemState, error) {
 			if err != nil {
 				return s, err
 			}
-			s.Journal = append(s.Journal, webd.JournalState{Stream: string(stream), Partition: uint16(i), First: first, Last: last})
+			s.Journal = append(s.Journal, webd.JournalState{Stream: string(stream), Partition: uint16(i), First: first, Last: last, Bytes: n.journalBytes(stream, i)})
 			lag := n.flow.Lag(stream, uint16(i), last)
 			if stream == journal.Raw {
 				s.Lag.Raw += lag
@@ -119,6 +120,20 @@ func (n *node) system(ctx context.Context) (webd.SystemState, error) {
 	}
 	s.Disk.Data = n.gauge.folder(n.config.Data)
 	return s, nil
+}
+
+// journalBytes returns what a partition takes on this machine's disk; 0 when it
+// lies on another.
+func (n *node) journalBytes(s journal.Stream, partition int) uint64 {
+	files := filepath.Join(n.config.Data, "journal", fmt.Sprintf("%s-%d", s, partition))
+	if _, err := os.Stat(files); err == nil {
+		return n.gauge.folder(files)
+	}
+	kept, err := filepath.Glob(filepath.Join(n.config.Data, "journal", "jetstream", "*", "streams", fmt.Sprintf("VIGIL_%s_%d", s, partition)))
+	if err != nil || len(kept) == 0 {
+		return 0
+	}
+	return n.gauge.folder(kept[0])
 }
 
 // folder returns the bytes under a directory.
