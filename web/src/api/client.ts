@@ -40,13 +40,20 @@ const kinds: Record<number, Kind> = {
 
 export const base = '/api/v1'
 
+// A page that refreshes itself must not keep a session open that nobody uses: a request counts as somebody's
+// only within a minute of the last touch or key.
+const attention = 60_000
+let touched = Date.now()
+for (const kind of ['pointerdown', 'keydown']) globalThis.addEventListener?.(kind, () => (touched = Date.now()), { capture: true, passive: true })
+const background = (): Record<string, string> => (Date.now() - touched > attention ? { 'Vigil-Background': '1' } : {})
+
 export async function call<T>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> {
   let answer: Response
   try {
     answer = await fetch(base + path, {
       method,
       credentials: 'same-origin',
-      headers: { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': type }) },
+      headers: { Accept: 'application/json', ...background(), ...(body === undefined ? {} : { 'Content-Type': type }) },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
   } catch {

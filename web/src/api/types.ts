@@ -93,7 +93,7 @@ export interface Value {
   others?: { value: string; unit: string; at: number; device: string }[]
 }
 
-export type WatchedState = 'watched' | 'partly' | 'not-watched' | 'standby' | 'empty'
+export type WatchedState = 'watched' | 'partly' | 'not-watched' | 'standby' | 'unplanned' | 'empty'
 
 export interface StreamState {
   metric: string

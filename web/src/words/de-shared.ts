@@ -39,6 +39,7 @@ export const gemeinsam: Record<keyof typeof english, Phrase> = {
   'alarm.low': 'Niedrige Priorität',
   'alarm.technical': 'Technisch',
   'alarm.since': 'seit {time}',
+  'alarm.more': { one: '{count} weiteres Bett', other: '{count} weitere Betten' },
   'alarm.bar': 'Braucht Aufmerksamkeit',
 
   'state.loading': 'Wird geladen',
@@ -128,6 +129,7 @@ export const gemeinsam: Record<keyof typeof english, Phrase> = {
   'bed.partly': 'TEILWEISE überwacht seit {time}: {cause}',
   'bed.not': 'NICHT überwacht seit {time}: {cause}',
   'bed.not.never': 'NICHT überwacht: {cause}',
+  'bed.unplanned': 'von diesem Patienten wird nichts erwartet. Gerät zuordnen oder festlegen, was erwartet wird.',
   'bed.standby': 'Bereitschaft seit {time}: {cause}',
   'bed.waiting': 'wartet auf erste Daten',
   'bed.silent': 'stumm seit {age}',

@@ -36,6 +36,7 @@ export const shared = {
   'alarm.low': 'Low priority',
   'alarm.technical': 'Technical',
   'alarm.since': 'since {time}',
+  'alarm.more': { one: '{count} more bed', other: '{count} more beds' },
   'alarm.bar': 'Needs attention',
 
   'state.loading': 'Loading',
@@ -125,6 +126,7 @@ export const shared = {
   'bed.partly': 'PARTLY watched since {time}: {cause}',
   'bed.not': 'NOT watched since {time}: {cause}',
   'bed.not.never': 'NOT watched: {cause}',
+  'bed.unplanned': 'nothing is expected of this patient. Bind a device, or say what to expect.',
   'bed.standby': 'Standby since {time}: {cause}',
   'bed.waiting': 'waiting for first data',
   'bed.silent': 'silent for {age}',

@@ -80,7 +80,7 @@ function Users() {
   if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
   const whole = (path: string) => new URL(path, location.origin).toString()
   const again = (u: User) => void post<{ link: string }>(`/users/${encodeURIComponent(u.id)}/link`).then((a) => setLink({ name: u.name, link: whole(a.link) }))
-  const turn = (u: User) => void put(`/users/${encodeURIComponent(u.id)}`, { name: u.name, roles: u.roles, wards: u.wards ?? [], allWards: u.allWards, state: u.state === 'active' ? 'disabled' : 'active' }).then(() => answer.refetch())
+  const turn = (u: User) => void put(`/users/${encodeURIComponent(u.id)}`, { name: u.name, roles: u.roles, wards: u.wards ?? [], allWards: u.allWards, state: u.state === 'active' ? 'blocked' : 'active' }).then(() => answer.refetch())
   return (
     <>
       <Button onClick={() => setAdding(true)}>{say('people.add')}</Button>

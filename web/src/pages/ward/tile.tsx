@@ -11,13 +11,9 @@ import { useUnits, unitText } from '../../units/units'
 import { useSay, type Say } from '../../words'
 import { BigNumber, SmallNumber } from './number'
 import { lastHeard, watchedText } from './watched'
+import { worstAlarm } from './worst'
 
 const marks: Record<Alarm['priority'], string> = { high: '***', medium: '**', low: '*', technical: '!' }
-
-export function worstAlarm(alarms: Alarm[] | null): Alarm | undefined {
-  const order: Alarm['priority'][] = ['high', 'medium', 'technical', 'low']
-  return [...(alarms ?? [])].sort((a, b) => order.indexOf(a.priority) - order.indexOf(b.priority))[0]
-}
 
 interface Props {
   bed: Bed
@@ -49,7 +45,7 @@ export const Tile = memo(function Tile({ bed, zone, linked, hidden, focus, size 
   const alarm = worstAlarm(bed.alarms)
   const limit = (metric: string) => (bed.limits ?? []).find((l) => l.metric === metric)
   const alarmOf = (metric: string) => (bed.alarms ?? []).find((a) => a.metric === metric)?.priority
-  const kind = state?.state ?? 'not-watched'
+  const kind = state?.state === 'unplanned' ? 'not-watched' : (state?.state ?? 'not-watched')
   const words = watchedText(state, zone, now, say, bed.devices?.length ?? 0, heard)
   const last = lastHeard(state, heard)
   const quietFor = last ? now - last : 0

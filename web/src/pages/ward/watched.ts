@@ -20,6 +20,8 @@ export function watchedText(w: Watched | null, zone: string, now: number, say: S
       return time ? say('bed.not', { time, cause }) : say('bed.not.never', { cause })
     case 'standby':
       return say('bed.standby', { time, cause })
+    case 'unplanned':
+      return say('bed.not.never', { cause: say('bed.unplanned') })
     case 'empty':
       return say('bed.empty')
   }
