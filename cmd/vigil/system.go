@@ -106,7 +106,7 @@ func (n *node) system(ctx context.Context) (webd.SystemState, error) {
 	acks, syncs := n.door.Waits.Quantiles(0.5, 0.99), n.syncs.Quantiles(0.99)
 	s.Ack = webd.AckTimes{P50: acks[0].Seconds() * 1000, P99: acks[1].Seconds() * 1000}
 	s.Fsync = webd.SyncTimes{P99: syncs[0].Seconds() * 1000}
-	stats, err := n.store.Stats(ctx)
+	stats, err := n.store.Size(ctx)
 	if err != nil {
 		return s, err
 	}
