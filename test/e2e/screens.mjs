@@ -2,13 +2,14 @@
 // server does not show (empty, waiting, refused, failing, cut off) are made by answering in its place.
 //
 //   node test/e2e/screens.mjs            all pages into docs/screens; exit 1 on a violation or a page error
-//   node test/e2e/screens.mjs ward       only those whose name holds "ward"
+//   node test/e2e/screens.mjs ward,people    only those whose name holds one of these
 //   OUT=/tmp/x VIGIL=/path/to/vigil      another folder, a binary that is built already
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { demo, launch, open, root, violations } from './browser.mjs'
 
-const only = process.argv[2] ?? ''
+const only = (process.argv[2] ?? '').split(',')
+const wanted = (name) => only.some((part) => name.includes(part))
 const out = process.env.OUT ?? join(root, 'docs', 'screens')
 mkdirSync(out, { recursive: true })
 
@@ -17,7 +18,7 @@ const phone = { width: 390, height: 844 }
 const api = (path) => '**/api/v1' + path
 const empty = { json: { items: [] } }
 
-const small = await demo(16)
+const small = await demo(16, 3600)
 const browser = await launch()
 const [{ id: ward }] = (await small.api('/wards')).items
 const { beds } = await small.api('/wards/' + ward)
@@ -82,14 +83,14 @@ async function draw(p, server, theme, size) {
 }
 
 try {
-  for (const p of pages.filter((x) => x.name.includes(only))) {
+  for (const p of pages.filter((x) => wanted(x.name))) {
     for (const theme of p.themes ?? ['dark', 'light']) for (const size of p.sizes ?? [wide, phone]) await draw(p, small, theme, size)
   }
 } finally {
   await small.stop()
 }
-if ('ward-64'.includes(only)) {
-  const full = await demo(64)
+if (wanted('ward-64')) {
+  const full = await demo(64, 600)
   try {
     for (const theme of ['dark', 'light']) await draw({ name: 'ward-64', path: '/', wait: 15000 }, full, theme, wide)
   } finally {

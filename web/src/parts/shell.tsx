@@ -8,6 +8,7 @@ import { useLink, useNow } from '../live/store'
 import { usePreferences } from '../preferences'
 import { clock, date } from '../time/zone'
 import { useSay } from '../words'
+import { AttentionBar } from './attention-bar'
 import { WaitingBar } from './waiting-bar'
 
 const PreferencesDialog = lazy(() => import('./preferences-dialog'))
@@ -75,6 +76,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </header>
       <LinkBanner />
       <WaitingBar />
+      {!kiosk && !/^\/(ward.*)?$/.test(path) && <AttentionBar />}
       <main id="content" tabIndex={-1}>
         {children}
       </main>

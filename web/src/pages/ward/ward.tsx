@@ -1,11 +1,11 @@
 import './ward.css'
 import IconEye from '@tabler/icons-react/dist/esm/icons/IconEye.mjs'
 import IconEyeOff from '@tabler/icons-react/dist/esm/icons/IconEyeOff.mjs'
-import { Button, SegmentedControl } from '@mantine/core'
+import { Button, SegmentedControl, Select } from '@mantine/core'
 import { useElementSize, useMediaQuery } from '@mantine/hooks'
 import { useCallback, useEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent } from 'react'
 import { useLocation, useSearch } from 'wouter'
-import { useMe, useWard } from '../../api/queries'
+import { useMe, useWard, useWards } from '../../api/queries'
 import type { Bed, Ward } from '../../api/types'
 import { socket } from '../../live/socket'
 import { live, useLink } from '../../live/store'
@@ -31,12 +31,13 @@ export function WardPage({ id }: { id: string }) {
   if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
   const { ward, beds } = answer.data
   if ((beds ?? []).length === 0) return <NoBeds ward={ward} />
-  return <Central ward={ward} beds={beds ?? []} />
+  return <Central key={ward.id} ward={ward} beds={beds ?? []} />
 }
 
 function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
   const say = useSay()
   const me = useMe().data
+  const wards = useWards().data ?? []
   const kiosk = useKiosk() || me?.class === 'kiosk'
   const link = useLink()
   const linked = link.state === 'open'
@@ -85,7 +86,8 @@ function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
   return (
     <div className="ward">
       <div className="ward-bar">
-        <h1>{ward.name}</h1>
+        <h1 className={wards.length > 1 && !kiosk ? 'unseen' : ''}>{ward.name}</h1>
+        {wards.length > 1 && !kiosk && <Select size="xs" aria-label={say('ward.choose')} allowDeselect={false} data={wards.map((w) => ({ value: w.id, label: w.name }))} value={ward.id} onChange={(w) => w && go(`/ward/${encodeURIComponent(w)}`)} />}
         <Summary beds={beds} zone={ward.zone} />
         <span className="grow" />
         {scale && !small && <span className="quiet small">{say('ward.scale', { speed: say.digits(String(scale.speed)), gain: scale.gain })}</span>}
