@@ -77,7 +77,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <LinkBanner />
       <WaitingBar />
       {!kiosk && !/^\/(ward.*)?$/.test(path) && <AttentionBar />}
-      <main id="content" tabIndex={-1}>
+      <main id="content" tabIndex={0}>
         {children}
       </main>
       {open && (

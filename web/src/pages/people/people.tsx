@@ -295,7 +295,7 @@ function Audit() {
                     {a.name || a.who} <span className="quiet">{a.role.split(',').map((r) => say.maybe('people.role.' + r.trim(), r)).join(', ')}</span>
                   </td>
                   <td className="mono">{a.action}</td>
-                  <td>{a.patient ? <Link href={`/patient/${encodeURIComponent(a.patient)}`}>{a.subject}</Link> : a.subject}</td>
+                  <td>{a.patient ? <Link href={`/patient/${encodeURIComponent(a.patient)}`}>{a.subject || a.patient}</Link> : a.subject}</td>
                   <td className={/deni|refus/.test(a.outcome) ? 'technical strong' : ''}>{a.outcome}</td>
                   <td>{a.why}</td>
                   <td className="mono">{a.from}</td>
