@@ -29,7 +29,8 @@ type loadPlan struct {
 	rate     float64       // messages per second over all connections, sent when due; 0: closed loop
 	warm     time.Duration // run before counting
 	measure  time.Duration
-	topic    func(device string) string // nil: v1/{device}/telemetry
+	kinds    int    // pairs of metrics that each device sends in turn, at most payloadKinds
+	first    uint64 // sequence before the first message; a device never counts backwards
 }
 
 // loadResult counts acknowledgements inside the measured time only.
@@ -51,8 +52,8 @@ func (r loadResult) millis(quantile float64) float64 {
 }
 
 // payloadBytes is the length of every payload: two readings and padding. A
-// device sends payloadKinds pairs of metrics in turn, as a monitor does, because
-// no sensor measures the same thing twice in a millisecond.
+// device sends several pairs of metrics in turn, as a monitor does, because no
+// sensor measures the same thing twice in a millisecond.
 const (
 	payloadBytes = 200
 	payloadKinds = 16
@@ -71,9 +72,9 @@ const inFlightLimit = 1024
 type publisher struct {
 	plan   *loadPlan
 	conn   net.Conn
-	packet [payloadKinds]form // sent in turn
-	id     int                // offset of the packet identifier
-	body   int                // offset of the payload
+	packet []form // sent in turn
+	id     int    // offset of the packet identifier
+	body   int    // offset of the payload
 	count  uint64
 	due    [inFlightLimit]int64 // by packet identifier: when latency began, Unix nanoseconds
 	micros []uint32
@@ -162,15 +163,12 @@ func (p *loadPlan) connect(ctx context.Context, a account) (*publisher, error) {
 		return nil, fmt.Errorf("refused with CONNACK % x", answer)
 	}
 	topic := "v1/" + a.device + "/telemetry"
-	if p.topic != nil {
-		topic = p.topic(a.device)
-	}
-	c := &publisher{plan: p, conn: conn}
+	c := &publisher{plan: p, conn: conn, count: p.first}
 	head := appendText(appendLength([]byte{0x32}, 2+len(topic)+2+payloadBytes), topic)
 	c.id, c.body = len(head), len(head)+2
-	for i, f := range benchForms() {
+	for _, f := range benchForms(max(p.kinds, 1)) {
 		f.bytes = slices.Concat(head, []byte{0, 0}, f.bytes)
-		c.packet[i] = f
+		c.packet = append(c.packet, f)
 	}
 	return c, nil
 }
@@ -182,8 +180,9 @@ const (
 )
 
 // benchForms returns the payloads without their packets.
-func benchForms() (forms [payloadKinds]form) {
-	metrics := numericMetrics(2 * payloadKinds)
+func benchForms(kinds int) []form {
+	forms := make([]form, min(kinds, payloadKinds))
+	metrics := numericMetrics(2 * len(forms))
 	for i := range forms {
 		text := `{"seq":0         ,"time":"2006-01-02T15:04:05.000Z","readings":[`
 		for j := range 2 {
@@ -201,7 +200,7 @@ func benchForms() (forms [payloadKinds]form) {
 // next appends the next PUBLISH to buffer and notes when its latency begins.
 func (c *publisher) next(buffer []byte, due, now time.Time) []byte {
 	c.count++
-	f := &c.packet[c.count%payloadKinds]
+	f := &c.packet[c.count%uint64(len(c.packet))]
 	id := uint16((c.count-1)%65535 + 1)
 	binary.BigEndian.PutUint16(f.bytes[c.id:], id)
 	c.due[id%inFlightLimit] = due.UnixNano()
@@ -212,7 +211,7 @@ func (c *publisher) next(buffer []byte, due, now time.Time) []byte {
 	}
 	var text [40]byte // AppendFormat writes past what it returns
 	copy(body[payloadTime:], now.UTC().AppendFormat(text[:0], "2006-01-02T15:04:05.000Z"))
-	v := c.count / payloadKinds % 1000
+	v := c.count / uint64(len(c.packet)) % 1000
 	for _, at := range f.values {
 		body[at], body[at+1], body[at+2] = '0'+byte(v/100), '0'+byte(v/10%10), '0'+byte(v%10)
 	}
