@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/test/need"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -108,7 +109,7 @@ func TestMigrationStopsAnywhere(t *testing.T) {
 func TestMigrationStopsAnywherePostgres(t *testing.T) {
 	ctx := context.Background()
 	per := store.Statements()
-	dsn := postgresDSN(t)
+	dsn := need.Postgres(t)
 	for v := 1; v <= len(per); v++ {
 		for s := 0; s < per[v-1]; s += 3 {
 			if _, err := store.OpenTraced(ctx, store.Options{DSN: dsn}, stopAt(v, s, nil)); !errors.Is(err, errStop) {

@@ -2,12 +2,8 @@ package store_test
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -15,6 +11,7 @@ import (
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/person"
+	"github.com/vigilcare/vigil/test/need"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -27,42 +24,7 @@ const t0 vital.Instant = 1_795_000_000_000
 // DSN of a server where databases may be made.
 func both(t *testing.T, f func(t *testing.T, dsn string)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, "sqlite:"+filepath.Join(t.TempDir(), "vigil.db")) })
-	t.Run("postgres", func(t *testing.T) { f(t, postgresDSN(t)) })
-}
-
-func postgresDSN(t *testing.T) string {
-	server := os.Getenv("VIGIL_TEST_POSTGRES")
-	if server == "" {
-		t.Skip("skipped: VIGIL_TEST_POSTGRES is not set (DSN of a PostgreSQL server, postgres://...)")
-	}
-	admin, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	var b [6]byte
-	rand.Read(b[:])
-	name := "vigil_test_" + hex.EncodeToString(b[:])
-	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		admin, err := sql.Open("pgx", server)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer admin.Close()
-		if _, err := admin.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
-			t.Error(err)
-		}
-	})
-	base, query, _ := strings.Cut(server, "?")
-	i := strings.LastIndexByte(base, '/')
-	dsn := base[:i+1] + name
-	if query != "" {
-		dsn += "?" + query
-	}
-	return dsn
+	t.Run("postgres", func(t *testing.T) { f(t, need.Postgres(t)) })
 }
 
 func open(t *testing.T, dsn string) *store.DB {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/test/need"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -127,7 +128,7 @@ func TestForbiddenRowsLeaveNoTrace(t *testing.T) {
 			if strings.HasPrefix(dsn, "sqlite:") {
 				path = fmt.Sprintf("%s-%t", dsn, forbidden)
 			} else if forbidden {
-				path = postgresDSN(t)
+				path = need.Postgres(t)
 			}
 			d := open(t, path)
 			if forbidden { // before, so that every number that counts rows differs
