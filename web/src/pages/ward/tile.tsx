@@ -92,7 +92,7 @@ export const Tile = memo(function Tile({ bed, zone, linked, hidden, focus, size 
         {alarm && kind === 'watched' && watchedMark}
       </div>
       {kind === 'partly' && (
-        <div className="tile-note">
+        <div className="tile-note" title={words}>
           <IconEyeOff size={13} stroke={1.8} aria-hidden="true" /> <span>{words}</span>
         </div>
       )}
