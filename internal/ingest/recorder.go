@@ -32,6 +32,10 @@ type deviceState struct {
 	Clock clock
 	Seen  seen
 	Last  map[string]vital.Instant // by metric: effective time of the newest
+	// Newest is the highest sequence of the device so far. What counts on from it
+	// cannot be stored yet, whatever its time; a device that begins again at 1 is
+	// compared with the store.
+	Newest uint64
 }
 
 // NewRecorder returns a recorder with no memory.
@@ -100,6 +104,9 @@ func (r *Recorder) Record(ctx context.Context, at vital.Position, rec journal.Re
 		return nil, info, nil
 	}
 	w := writing{recorder: r, ctx: ctx, packet: p, at: at, decoder: decoded.Decoder, sequence: info.Sequence}
+	if s := r.state(p.Device); decoded.Sequence > s.Newest {
+		s.Newest, w.fresh = decoded.Sequence, true
+	}
 	if err := w.all(decoded); err != nil {
 		return nil, info, err
 	}
@@ -204,6 +211,7 @@ type writing struct {
 	sequence uint64
 	batches  []Batch
 	repeated int
+	fresh    bool // the packet's own sequence is higher than any before
 }
 
 func (w *writing) all(d device.Result) error {
@@ -281,7 +289,7 @@ func (w *writing) reading(r vital.Reading) error {
 		r.Quality |= vital.Implausible
 	}
 	key := string(r.Device) + " " + r.Metric
-	if last := s.Last[key]; r.Clocks.Effective <= last && r.Clocks.Device.Known() {
+	if last := s.Last[key]; r.Clocks.Effective <= last && r.Clocks.Device.Known() && !w.fresh {
 		stored, err := w.recorder.past.Stored(w.ctx, r)
 		if err != nil {
 			return err
@@ -311,7 +319,7 @@ func (w *writing) waveform(v vital.Waveform) error {
 	}
 	key := string(v.Device) + " " + v.Metric
 	end := vital.Instant(v.Start / 1000)
-	if end <= s.Last[key] && v.Clocks.Device.Known() {
+	if end <= s.Last[key] && v.Clocks.Device.Known() && !w.fresh {
 		stored, err := w.recorder.past.StoredWave(w.ctx, v)
 		if err != nil {
 			return err
