@@ -97,6 +97,7 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the flow: %w", err)
 	}
+	n.door.Watch(func() uint64 { return n.flow.Totals().Packets })
 	n.gate = auth.New(auth.Options{Store: n.store, Site: n.site, Now: time.Now, Log: log, Idle: c.Idle})
 	n.mqtt = mqttd.New(mqttd.Options{
 		Site: n.site, Gate: mqttGate{n.gate}, Door: n.door, Sessions: mqttSessions{n.store, n.site}, Log: log, Now: time.Now,

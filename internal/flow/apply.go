@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime"
 
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
@@ -176,22 +177,23 @@ func (p *partition) run(ctx context.Context) error {
 func (p *partition) batch(ctx context.Context, first journal.Frame, more <-chan journal.Frame) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.apply(ctx, first); err != nil {
-		return err
-	}
-	for range batchFrames {
-		if p.seen == p.applied {
-			break
-		}
+	frames := []opened{{frame: first}}
+	for len(frames) < batchFrames && frames[len(frames)-1].frame.Seq != p.applied {
 		select {
 		case f := <-more:
-			if err := p.apply(ctx, f); err != nil {
-				return err
-			}
+			frames = append(frames, opened{frame: f})
 			continue
 		default:
 		}
 		break
+	}
+	if err := p.open(ctx, frames); err != nil {
+		return err
+	}
+	for _, f := range frames {
+		if err := p.apply(ctx, f); err != nil {
+			return err
+		}
 	}
 	update, err := p.finish(ctx)
 	if err != nil {
@@ -201,6 +203,57 @@ func (p *partition) batch(ctx context.Context, first journal.Frame, more <-chan 
 		p.f.publish(&update)
 	}
 	return nil
+}
+
+// opened is a frame with its batches of readings decoded, by record.
+type opened struct {
+	frame   journal.Frame
+	batches map[int]ingest.Batch
+}
+
+// open decodes the frames' readings and makes the series that are new, all of
+// them at once.
+func (p *partition) open(ctx context.Context, frames []opened) error {
+	var unknown []store.Series
+	asked := map[store.Series]struct{}{}
+	ask := func(patient vital.PatientID, device vital.DeviceID, metric, unit, decoder string) {
+		s := store.Series{Site: p.f.site, Patient: patient, Device: device, Metric: metric, Unit: unit, Decoder: decoder}
+		if _, ok := asked[s]; !ok {
+			asked[s] = struct{}{}
+			unknown = append(unknown, s)
+		}
+	}
+	for i := range frames {
+		f := &frames[i]
+		f.batches = make(map[int]ingest.Batch, len(f.frame.Records))
+		for j, rec := range f.frame.Records {
+			if rec.Kind != journal.KindReading || rec.Shredded {
+				continue
+			}
+			breathe(j)
+			t, err := ingest.DecodeBatch(rec.Body)
+			if err != nil {
+				return vital.Errorf(vital.KindOf(err), "read record %d of frame %d of readings %d: %w", j, f.frame.Seq, p.number, err)
+			}
+			f.batches[j] = t
+			for _, r := range t.Readings {
+				ask(r.Patient, r.Device, r.Metric, r.Unit, r.Decoder)
+			}
+			for _, w := range t.Waveforms {
+				ask(w.Patient, w.Device, w.Metric, w.Unit, w.Decoder)
+			}
+		}
+	}
+	return p.f.db.MakeSeries(ctx, unknown)
+}
+
+// breathe lets others run now and then. Decoding is all arithmetic, and Go lets
+// such work run for ten milliseconds before it turns to somebody else: to a
+// committer, say, whose frame is on the disk and whose senders wait to be told.
+func breathe(i int) {
+	if i%8 == 7 {
+		runtime.Gosched()
+	}
 }
 
 // park writes a last snapshot, so that the next start has little to run again.

@@ -60,28 +60,24 @@ type effects struct {
 }
 
 // apply runs one frame through the partition.
-func (p *partition) apply(ctx context.Context, frame journal.Frame) error {
-	for i, rec := range frame.Records {
-		at := vital.Position{Partition: p.number, Frame: frame.Seq, Index: uint32(i)}
-		if err := p.record(ctx, at, rec); err != nil {
-			return vital.Errorf(vital.KindOf(err), "apply record %d of frame %d of readings %d: %w", i, frame.Seq, p.number, err)
+func (p *partition) apply(ctx context.Context, f opened) error {
+	for i, rec := range f.frame.Records {
+		breathe(i)
+		if rec.Shredded {
+			continue
+		}
+		if err := p.record(ctx, f, i, rec); err != nil {
+			return vital.Errorf(vital.KindOf(err), "apply record %d of frame %d of readings %d: %w", i, f.frame.Seq, p.number, err)
 		}
 	}
-	p.seen = frame.Seq
+	p.seen = f.frame.Seq
 	return nil
 }
 
-func (p *partition) record(ctx context.Context, at vital.Position, rec journal.Record) error {
-	if rec.Shredded {
-		return nil
-	}
+func (p *partition) record(ctx context.Context, f opened, i int, rec journal.Record) error {
 	switch rec.Kind {
 	case journal.KindReading:
-		t, err := ingest.DecodeBatch(rec.Body)
-		if err != nil {
-			return err
-		}
-		return p.readings(ctx, t)
+		return p.readings(ctx, f.batches[i])
 	case journal.KindTick:
 		var t tick
 		if err := json.Unmarshal(rec.Body, &t); err != nil {
@@ -110,7 +106,6 @@ func (p *partition) record(ctx context.Context, at vital.Position, rec journal.R
 			Device: i.Device, Credential: i.Credential, At: i.Received, Position: i.At, Format: i.Format, Reason: i.Reason, Preview: i.Preview,
 		})
 	}
-	_ = at
 	return nil
 }
 

@@ -145,6 +145,7 @@ func (r *rawPartition) frame(ctx context.Context, f journal.Frame, w *recording)
 			}
 		}
 		w.infos = append(w.infos, info)
+		breathe(i)
 	}
 	r.done = f.Seq
 	r.reached.Store(f.Seq)

@@ -25,11 +25,37 @@ type Door struct {
 	accepted atomic.Uint64
 	Waits    Latency // from Accept to the acknowledgement
 	bytes    atomic.Uint64
+	decoded  func() uint64 // packets worked off; nil: not asked
 }
 
 // NewDoor returns a door that appends to one writer per raw partition.
 func NewDoor(writers []*journal.Writer, subjects Subjects, registry *Registry, blobs *journal.Blobs) *Door {
 	return &Door{writers: writers, subjects: subjects, registry: registry, blobs: blobs}
+}
+
+// Watch lets the door see how many packets have been worked off, so that it does
+// not run away from the watch: a packet that is safe but not looked at is no use
+// to a patient.
+func (d *Door) Watch(decoded func() uint64) { d.decoded = decoded }
+
+// mostBehind is how many packets may be safe and not yet worked off before the
+// door lets its senders wait; a few seconds of a busy machine's work.
+const mostBehind = 300_000
+
+// keepPace waits while the watch is too far behind.
+func (d *Door) keepPace(ctx context.Context) error {
+	for d.decoded != nil {
+		accepted, decoded := d.accepted.Load(), d.decoded()
+		if accepted < decoded+mostBehind {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return vital.Errorf(vital.Unavailable, "the watch is %d packets behind: %w", accepted-decoded, ctx.Err())
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // blobFrom is the body size from which a body lies beside the journal.
@@ -46,6 +72,9 @@ const MostBody = 16 << 20
 func (d *Door) Accept(ctx context.Context, p Packet, done func(Receipt, error)) error {
 	if len(p.Body) > MostBody {
 		return vital.Errorf(vital.TooMuch, "packet on %q: %d bytes, at most %d", p.Topic, len(p.Body), MostBody)
+	}
+	if err := d.keepPace(ctx); err != nil {
+		return err
 	}
 	key, err := d.subjects.For(ctx, d.subject(p))
 	if err != nil {

@@ -28,26 +28,57 @@ func scanSeries(scan func(...any) error, s *Series) error {
 // Series finds a series or makes it, and returns it with its ID. The answer is
 // remembered for as long as the store is open.
 func (d *DB) Series(ctx context.Context, s Series) (Series, error) {
-	key := s
-	key.ID = 0
-	d.mutex.Lock()
-	id, ok := d.series[key]
-	d.mutex.Unlock()
-	if ok {
-		s.ID = id
-		return s, nil
+	s.ID = 0
+	id, ok := d.knownSeries(s)
+	if !ok {
+		if err := d.MakeSeries(ctx, []Series{s}); err != nil {
+			return s, err
+		}
+		id, _ = d.knownSeries(s)
 	}
-	err := d.transact(ctx, func(t *tx) (err error) {
-		s.ID, err = t.series(key)
-		return err
+	s.ID = id
+	return s, nil
+}
+
+// MakeSeries finds or makes all of these in one transaction, so that a thousand
+// devices that send for the first time wait for one sync and not for thousands.
+func (d *DB) MakeSeries(ctx context.Context, all []Series) error {
+	made := map[Series]int64{}
+	for _, s := range all {
+		s.ID = 0
+		if _, ok := d.knownSeries(s); !ok {
+			made[s] = 0
+		}
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	err := d.transact(ctx, func(t *tx) error {
+		for s := range made {
+			id, err := t.series(s)
+			if err != nil {
+				return fmt.Errorf("series %s of device %s: %w", s.Metric, s.Device, err)
+			}
+			made[s] = id
+		}
+		return nil
 	})
 	if err != nil {
-		return s, fmt.Errorf("series %s of device %s: %w", s.Metric, s.Device, err)
+		return err
 	}
 	d.mutex.Lock()
-	d.series[key] = s.ID
-	d.mutex.Unlock()
-	return s, nil
+	defer d.mutex.Unlock()
+	for s, id := range made {
+		d.series[s] = id
+	}
+	return nil
+}
+
+func (d *DB) knownSeries(s Series) (int64, bool) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	id, ok := d.series[s]
+	return id, ok
 }
 
 func (t *tx) series(s Series) (id int64, err error) {
