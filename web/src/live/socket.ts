@@ -15,7 +15,7 @@ export interface WaveSink {
   block(b: WaveBlock): void
 }
 
-const silence = 10_000
+const silence = 8_000
 
 export class LiveSocket {
   private socket: WebSocket | null = null
@@ -35,10 +35,10 @@ export class LiveSocket {
   start() {
     if (this.guard) return
     this.guard = setInterval(() => {
-      if (this.socket?.readyState === WebSocket.OPEN && Date.now() - this.heard > silence) this.socket.close()
+      if (this.socket && Date.now() - this.heard > silence) this.lose(this.socket)
     }, 1000)
     window.addEventListener('online', this.hurry)
-    window.addEventListener('offline', () => this.socket?.close())
+    window.addEventListener('offline', () => this.socket && this.lose(this.socket))
     document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.hurry())
     this.connect()
   }
@@ -77,14 +77,20 @@ export class LiveSocket {
       this.heard = Date.now()
       if (event.data instanceof ArrayBuffer) this.take(event.data)
     }
-    socket.onclose = () => {
-      if (this.socket !== socket) return
-      this.socket = null
-      this.store.setLink('down')
-      const wait = Math.min(500 * 2 ** this.failures, 10_000) * (0.8 + 0.4 * Math.random())
-      this.failures++
-      this.retry = setTimeout(() => this.connect(), wait)
-    }
+    socket.onclose = () => this.lose(socket)
+  }
+
+  // A closing handshake over a dead link takes the browser many seconds, in which the screen would go on as if it
+  // were live: the socket is let go at once, and nothing that it still brings counts.
+  private lose(socket: WebSocket) {
+    if (this.socket !== socket) return
+    this.socket = null
+    socket.onopen = socket.onmessage = socket.onclose = null
+    socket.close()
+    this.store.setLink('down')
+    const wait = Math.min(500 * 2 ** this.failures, 10_000) * (0.8 + 0.4 * Math.random())
+    this.failures++
+    this.retry = setTimeout(() => this.connect(), wait)
   }
 
   private ask(resume = false) {
