@@ -364,6 +364,30 @@ func TestFlowWavesOverRestarts(t *testing.T) {
 	}
 }
 
+// A patient's strip is offered from the first packet on, not from the first
+// block that is full.
+func TestFlowOffersAWaveformAtOnce(t *testing.T) {
+	r := open(t, filepath.Join(t.TempDir(), "v.db"), journal.NewMemory())
+	r.furnish()
+	body, err := wave.Encode(wave.Block{Sequence: 1, MilliHz: 250_000, Gain: vital.Whole(1), Metric: "ecg-ii", Unit: "mV", Samples: []int16{1, 2, 3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	err = r.door.Accept(t.Context(), ingest.Packet{Site: site, Credential: "c", Device: "m-a", Door: "mqtt", Topic: "v1/m-a/wave", Received: now(), Body: body},
+		func(_ ingest.Receipt, err error) { done <- err })
+	if err != nil || <-done != nil {
+		t.Fatal("the packet was not accepted")
+	}
+	r.settle()
+	r.send(1, 1) // numbers are no waveforms
+	r.settle()
+	names, err := r.db.WaveMetrics(t.Context(), store.Everything(site), "p-a")
+	if err != nil || !slices.Equal(names, []string{"ecg-ii"}) {
+		t.Fatalf("waveforms of the patient: %q, %v; want ecg-ii, whose block is still open", names, err)
+	}
+}
+
 // A crash at any moment: the store as it was on disk then, and the log, which is
 // always at least as far. Nothing acknowledged is lost, nothing is there twice.
 func TestFlowCrashAtAnyMoment(t *testing.T) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/vigilcare/vigil/vital"
 )
@@ -64,12 +65,27 @@ func (s Series) label(w vital.Waveform) vital.Waveform {
 	return w
 }
 
-// WaveMetrics lists the metrics of which a patient has waveforms.
+// WaveMetrics lists the metrics of which a patient has waveforms: those that are
+// stored, and those that have begun, whose first block is still open.
 func (d *DB) WaveMetrics(ctx context.Context, r Rows, patient vital.PatientID) ([]string, error) {
-	q := ask("SELECT DISTINCT s.metric FROM series s WHERE s.site = ? AND s.patient = ?", r.Site, patient).
+	type row struct {
+		metric string
+		stored bool
+	}
+	q := ask(`SELECT DISTINCT s.metric, CASE WHEN EXISTS (SELECT 1 FROM wave w WHERE w.series = s.id) THEN 1 ELSE 0 END
+		FROM series s WHERE s.site = ? AND s.patient = ?`, r.Site, patient).
 		seesData(r, "s.patient", "s.device").
-		add(" AND EXISTS (SELECT 1 FROM wave w WHERE w.series = s.id AND w.superseded = 0) ORDER BY s.metric")
-	return collect(ctx, d.read, q, scanInto[string])
+		add(` AND (EXISTS (SELECT 1 FROM wave w WHERE w.series = s.id AND w.superseded = 0)
+			OR NOT EXISTS (SELECT 1 FROM wave w WHERE w.series = s.id)) ORDER BY s.metric`)
+	rows, err := collect(ctx, d.read, q, func(scan func(...any) error, w *row) error { return scan(&w.metric, &w.stored) })
+	var metrics []string
+	for _, w := range rows {
+		m := vital.LookMetric(w.metric)
+		if (w.stored || m != nil && m.Shape == vital.Wave) && !slices.Contains(metrics, w.metric) {
+			metrics = append(metrics, w.metric)
+		}
+	}
+	return metrics, err
 }
 
 // Events reads what happened, by time. Metrics of the query name kinds.
