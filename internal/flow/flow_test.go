@@ -369,7 +369,7 @@ func TestFlowWavesOverRestarts(t *testing.T) {
 func TestFlowOffersAWaveformAtOnce(t *testing.T) {
 	r := open(t, filepath.Join(t.TempDir(), "v.db"), journal.NewMemory())
 	r.furnish()
-	body, err := wave.Encode(wave.Block{Sequence: 1, MilliHz: 250_000, Gain: vital.Whole(1), Metric: "ecg-ii", Unit: "mV", Samples: []int16{1, 2, 3}})
+	body, err := wave.Encode(wave.Block{Sequence: 1, MilliHz: 250_000, Gain: vital.Whole(1), Metric: "ecg-ii", Unit: "mV", Samples: make([]int16, 250)})
 	if err != nil {
 		t.Fatal(err)
 	}
