@@ -281,10 +281,7 @@ func (t *tx) newest(site vital.Site, p vital.PatientID, metric string) (Latest, 
 
 // correct applies the corrections of the site to what a batch brings.
 func (t *tx) correct(b *Batch) error {
-	q := ask("SELECT id, device, from_ms, to_ms, patient FROM correction WHERE site = ? ORDER BY id", b.Site)
-	corrections, err := collect(t.ctx, t.sql, q, func(scan func(...any) error, k *Reassignment) error {
-		return scan(&k.ID, &k.Device, &k.From, &k.To, &k.Patient)
-	})
+	corrections, err := corrections(t.ctx, t.sql, b.Site)
 	if err != nil || len(corrections) == 0 {
 		return err
 	}
