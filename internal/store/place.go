@@ -19,9 +19,10 @@ type Ward struct {
 
 // Room is a room of a ward.
 type Room struct {
-	ID   vital.RoomID
-	Ward vital.WardID
-	Name string
+	ID       vital.RoomID
+	Ward     vital.WardID
+	Name     string
+	WardName string // filled on reading
 }
 
 // Bed is a place for one patient; Position orders beds on the screen.
@@ -68,10 +69,12 @@ func (d *DB) PutWard(ctx context.Context, e audit.Entry, w Ward) (Ward, error) {
 	})
 }
 
-// Rooms lists the rooms of a ward by name.
+// Rooms lists the rooms of a ward, or of every ward of the caller when ward is
+// empty, by the names of ward and room.
 func (d *DB) Rooms(ctx context.Context, r Rows, ward vital.WardID) ([]Room, error) {
-	q := ask("SELECT id, ward, name FROM room WHERE site = ? AND ward = ?", r.Site, ward).seesWard(r, "ward").add(" ORDER BY name, id")
-	return collect(ctx, d.read, q, func(scan func(...any) error, v *Room) error { return scan(&v.ID, &v.Ward, &v.Name) })
+	q := ask("SELECT room.id, room.ward, room.name, w.name FROM room JOIN ward w ON w.site = room.site AND w.id = room.ward WHERE room.site = ?", r.Site).
+		when(ward != "", " AND room.ward = ?", ward).seesWard(r, "room.ward").add(" ORDER BY w.name, w.id, room.name, room.id")
+	return collect(ctx, d.read, q, func(scan func(...any) error, v *Room) error { return scan(&v.ID, &v.Ward, &v.Name, &v.WardName) })
 }
 
 // PutRoom makes or changes a room and returns it with its id.

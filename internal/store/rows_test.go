@@ -53,6 +53,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		"Patients by ward": func() (any, error) { return d.Patients(ctx, r, "", "w-x") },
 		"Occupants of all": func() (any, error) { return d.Occupants(ctx, r, "", t0+1) },
 		"Beds of all":      func() (any, error) { return d.Beds(ctx, r, "") },
+		"Rooms of all":     func() (any, error) { return d.Rooms(ctx, r, "") },
 	}
 	for _, w := range []vital.WardID{"w-a", "w-x"} {
 		all["Ward "+string(w)] = func() (any, error) { return d.Ward(ctx, r, w) }

@@ -1,6 +1,7 @@
 package webd
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -81,28 +82,63 @@ func (s *Server) bindDevice(c *call) error {
 	if err := s.changed(c); err != nil {
 		return err
 	}
-	names, err := s.names(c.ctx())
+	views, err := s.bindingViews(c.ctx(), c.rows, []store.Binding{bound})
 	if err != nil {
 		return err
 	}
-	return c.created(bindingView(bound, names))
+	return c.created(views[0])
 }
 
 func (s *Server) seesRoom(c *call, room vital.RoomID) error {
-	wards, err := s.store.Wards(c.ctx(), c.rows)
+	rooms, err := s.store.Rooms(c.ctx(), c.rows, "")
 	if err != nil {
 		return err
 	}
-	for _, w := range wards {
-		rooms, err := s.store.Rooms(c.ctx(), c.rows, w.ID)
+	if !slices.ContainsFunc(rooms, func(r store.Room) bool { return r.ID == room }) {
+		return inField("room", vital.Errorf(vital.NotFound, "room %s: not found", room))
+	}
+	return nil
+}
+
+// bindingViews shows bindings with the names of who bound and of the rooms that
+// rows lets through.
+func (s *Server) bindingViews(ctx context.Context, rows store.Rows, bindings []store.Binding) ([]Binding, error) {
+	names, err := s.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[vital.RoomID]store.Room)
+	if slices.ContainsFunc(bindings, func(b store.Binding) bool { return b.Room != "" }) {
+		rooms, err := s.store.Rooms(ctx, rows, "")
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if slices.ContainsFunc(rooms, func(r store.Room) bool { return r.ID == room }) {
-			return nil
+		for _, r := range rooms {
+			byID[r.ID] = r
 		}
 	}
-	return inField("room", vital.Errorf(vital.NotFound, "room %s: not found", room))
+	views := make([]Binding, len(bindings))
+	for i, b := range bindings {
+		views[i] = bindingView(b, names, byID)
+	}
+	return views, nil
+}
+
+// deviceBindings is where a device was, as far as the caller may see.
+func (s *Server) deviceBindings(c *call) error {
+	if _, err := s.store.Device(c.ctx(), c.rows, c.device()); err != nil {
+		return err
+	}
+	bindings, err := s.store.Bindings(c.ctx(), c.rows, store.BindingFilter{Device: c.device()})
+	if err != nil {
+		return err
+	}
+	slices.Reverse(bindings)
+	views, err := s.bindingViews(c.ctx(), c.rows, bindings)
+	if err != nil {
+		return err
+	}
+	return c.json(listOf(views))
 }
 
 func (s *Server) unbindDevice(c *call) error {
@@ -121,11 +157,11 @@ func (s *Server) unbindDevice(c *call) error {
 	if err := s.changed(c); err != nil {
 		return err
 	}
-	names, err := s.names(c.ctx())
+	views, err := s.bindingViews(c.ctx(), c.rows, []store.Binding{ended})
 	if err != nil {
 		return err
 	}
-	return c.json(bindingView(ended, names))
+	return c.json(views[0])
 }
 
 // reassignDevice says that what a device measured in these hours was somebody

@@ -104,14 +104,13 @@ func (s *Server) boundNow(ctx context.Context, rows store.Rows, device vital.Dev
 	if err != nil {
 		return nil, err
 	}
-	names, err := s.names(ctx)
+	views, err := s.bindingViews(ctx, rows, bindings)
 	if err != nil {
 		return nil, err
 	}
-	bound := make(map[vital.DeviceID]*Binding, len(bindings))
-	for _, b := range bindings {
-		view := bindingView(b, names)
-		bound[b.Device] = &view
+	bound := make(map[vital.DeviceID]*Binding, len(views))
+	for i := range views {
+		bound[views[i].Device] = &views[i]
 	}
 	return bound, nil
 }

@@ -47,6 +47,15 @@ type Room struct {
 	Name string       `json:"name"`
 }
 
+// WardRoom is a room with the ward that it belongs to: two wards may each have
+// a room 1.
+type WardRoom struct {
+	ID       vital.RoomID `json:"id"`
+	Name     string       `json:"name"`
+	Ward     vital.WardID `json:"ward"`
+	WardName string       `json:"wardName"`
+}
+
 // Bed is one bed as the ward screen shows it.
 type Bed struct {
 	ID       vital.BedID  `json:"id"`
@@ -126,16 +135,19 @@ type Admission struct {
 	To   vital.Instant `json:"to"`
 }
 
-// Binding says who wore a device, or where it stood.
+// Binding says who wore a device, or where it stood. The names are those of the
+// room and its ward; they are empty for a patient.
 type Binding struct {
-	ID      string          `json:"id"`
-	Device  vital.DeviceID  `json:"device"`
-	Patient vital.PatientID `json:"patient"`
-	Room    vital.RoomID    `json:"room"`
-	From    vital.Instant   `json:"from"`
-	To      vital.Instant   `json:"to"`
-	By      string          `json:"by"`
-	Why     string          `json:"why"`
+	ID       string          `json:"id"`
+	Device   vital.DeviceID  `json:"device"`
+	Patient  vital.PatientID `json:"patient"`
+	Room     vital.RoomID    `json:"room"`
+	RoomName string          `json:"roomName"`
+	WardName string          `json:"wardName"`
+	From     vital.Instant   `json:"from"`
+	To       vital.Instant   `json:"to"`
+	By       string          `json:"by"`
+	Why      string          `json:"why"`
 }
 
 // Standby is a time in which no data is expected.

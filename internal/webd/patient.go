@@ -122,7 +122,7 @@ func (s *Server) patientView(ctx context.Context, rows store.Rows, id vital.Pati
 		}
 	}
 	for _, b := range bindings {
-		view.Bindings = append(view.Bindings, bindingView(b, names))
+		view.Bindings = append(view.Bindings, bindingView(b, names, nil))
 	}
 	standby, on, err := s.store.StandbyOf(ctx, rows, id)
 	if err != nil {
@@ -163,8 +163,12 @@ func admissionView(a store.Admission) Admission {
 	return Admission{ID: a.ID, Ward: a.Ward, Bed: a.Bed, From: a.From, To: a.To}
 }
 
-func bindingView(b store.Binding, n names) Binding {
-	return Binding{ID: b.ID, Device: b.Device, Patient: b.Patient, Room: b.Room, From: b.From, To: b.To, By: n.of(b.By), Why: b.Why}
+// bindingView shows a binding; rooms may be nil when it is known to name none.
+func bindingView(b store.Binding, n names, rooms map[vital.RoomID]store.Room) Binding {
+	return Binding{
+		ID: b.ID, Device: b.Device, Patient: b.Patient, Room: b.Room, RoomName: rooms[b.Room].Name, WardName: rooms[b.Room].WardName,
+		From: b.From, To: b.To, By: n.of(b.By), Why: b.Why,
+	}
 }
 
 // person checks what was typed and returns who it is.

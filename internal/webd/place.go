@@ -99,11 +99,36 @@ func (s *Server) makeRoom(c *call) error {
 	if _, err := s.store.Ward(c.ctx(), c.rows, c.ward()); err != nil {
 		return err
 	}
+	rooms, err := s.store.Rooms(c.ctx(), c.rows, c.ward())
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(rooms, func(r store.Room) bool { return strings.EqualFold(r.Name, body.Name) }) {
+		return inField("name", vital.Errorf(vital.Conflict, "this ward has a room %s already", body.Name))
+	}
 	room, err := s.store.PutRoom(c.ctx(), s.entry(c, "ward/"+string(c.ward()), ""), store.Room{Ward: c.ward(), Name: body.Name})
 	if err != nil {
 		return err
 	}
 	return c.created(Room{ID: room.ID, Name: room.Name})
+}
+
+// rooms finds rooms by words that must all occur in the names of the room and its
+// ward. They are compared here and not in SQL, which lowers no letter beyond ASCII.
+func (s *Server) rooms(c *call) error {
+	rooms, err := s.store.Rooms(c.ctx(), c.rows, "")
+	if err != nil {
+		return err
+	}
+	words := strings.Fields(strings.ToLower(c.r.URL.Query().Get("q")))
+	var views []WardRoom
+	for _, r := range rooms {
+		text := strings.ToLower(r.Name + " " + r.WardName)
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) }) {
+			views = append(views, WardRoom{ID: r.ID, Name: r.Name, Ward: r.Ward, WardName: r.WardName})
+		}
+	}
+	return c.json(listOf(views))
 }
 
 func (s *Server) makeBed(c *call) error {

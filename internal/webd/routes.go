@@ -51,6 +51,7 @@ var routes = []route{
 	{method: "PUT", path: "/wards/{ward}", action: auth.WardWrite, does: "change a ward", in: wardBody{}, out: Ward{}, do: (*Server).changeWard},
 	{method: "POST", path: "/wards/{ward}/rooms", action: auth.WardWrite, does: "make a room", in: roomBody{}, out: Room{}, made: true, do: (*Server).makeRoom},
 	{method: "POST", path: "/wards/{ward}/beds", action: auth.WardWrite, does: "make a bed", in: bedBody{}, out: Bed{}, made: true, do: (*Server).makeBed},
+	{method: "GET", path: "/rooms", action: auth.WardList, does: "find rooms, of every ward of the caller", query: []parameter{search}, out: List[WardRoom]{}, do: (*Server).rooms},
 	{method: "POST", path: "/beds/swap", action: auth.PatientMove, does: "let the patients of two beds change places", in: swapBody{}, do: (*Server).swapBeds},
 
 	{method: "GET", path: "/patients", action: auth.PatientFind, does: "find patients", query: []parameter{search, {"ward", "only those in this ward now"}}, out: List[PatientCard]{}, view: true, do: (*Server).patients},
@@ -85,6 +86,7 @@ var routes = []route{
 	{method: "POST", path: "/devices/{device}/bind", action: auth.DeviceBind, does: "bind to a patient, confirmed by two identifiers, or to a room", in: bindBody{}, out: Binding{}, made: true, do: (*Server).bindDevice},
 	{method: "POST", path: "/devices/{device}/unbind", action: auth.DeviceBind, does: "end the binding", in: endBody{}, out: Binding{}, do: (*Server).unbindDevice},
 	{method: "POST", path: "/devices/{device}/reassign", action: auth.DeviceReassign, does: "these hours belong to another patient", in: reassignBody{}, do: (*Server).reassignDevice},
+	{method: "GET", path: "/devices/{device}/bindings", action: auth.DeviceRead, does: "whom it measured and where it stood, newest first", out: List[Binding]{}, view: true, do: (*Server).deviceBindings},
 	{method: "GET", path: "/devices/{device}/packets", action: auth.DeviceRead, does: "what it sent and what became of it", query: []parameter{{"before", "only those received before"}, {"limit", "at most, 100"}}, out: List[Packet]{}, do: (*Server).devicePackets},
 	{method: "GET", path: "/devices/{device}/qr.svg", action: auth.DeviceRead, does: "a code to put on the device: the address of its page", kind: "image/svg+xml", do: (*Server).deviceCode},
 	{method: "GET", path: "/devices/{device}/readings", action: auth.DeviceReadings, does: "everything stored, as NDJSON", query: fromTo, kind: "application/x-ndjson", view: true, do: (*Server).deviceReadings},

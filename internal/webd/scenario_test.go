@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vigilcare/vigil/internal/store"
 )
 
 // scenario is one request and what must come of it.
@@ -71,9 +73,49 @@ func TestPlaces(t *testing.T) {
 		{who: "administrator", method: "PUT", path: "/wards/w-a", body: `{"name":"Heart","zone":"UTC","kind":"high-dependency"}`, status: 200, want: []string{`"name":"Heart"`, `"beds":2`}},
 		{who: "administrator", method: "PUT", path: "/wards/w-none", body: `{"name":"Heart","zone":"UTC","kind":"adult"}`, status: 404},
 		{who: "administrator", method: "POST", path: "/wards/w-a/rooms", body: `{"name":"Isolation"}`, status: 201, want: []string{`"name":"Isolation"`}},
+		{who: "administrator", method: "POST", path: "/wards/w-a/rooms", body: `{"name":" isolation "}`, status: 409, want: []string{`"field":"name"`}},
+		{name: "another ward may have a room of that name", who: "administrator", method: "POST", path: "/wards/w-b/rooms", body: `{"name":"Isolation"}`, status: 201},
+		{who: "administrator", method: "POST", path: "/wards/w-none/rooms", body: `{"name":"Isolation"}`, status: 404},
+		{who: "nurse", method: "POST", path: "/wards/w-a/rooms", body: `{"name":"Kitchen"}`, status: 403},
 		{who: "administrator", method: "POST", path: "/wards/w-a/beds", body: `{"label":"12","room":"r-a"}`, status: 201, want: []string{`"position":3`, `"room":"r-a"`}},
 		{who: "administrator", method: "POST", path: "/wards/w-a/beds", body: `{"label":"13","room":"r-b"}`, status: 404, want: []string{`"field":"room"`}},
 		{who: "administrator", method: "GET", path: "/no-such-thing", status: 404, want: []string{"openapi.json"}},
+	})
+}
+
+func TestRooms(t *testing.T) {
+	w := newWorld(t)
+	must[store.Room](t)(w.store.PutRoom(t.Context(), system, store.Room{ID: "r-ä", Ward: "w-b", Name: "Überwachung 12"}))
+	run(t, w, []scenario{
+		{who: "administrator", method: "GET", path: "/rooms", status: 200, want: []string{`{"id":"r-a","name":"Room a","ward":"w-a","wardName":"Ward a"}`, `"r-b"`}},
+		{name: "by the ward's name and the room's", who: "administrator", method: "GET", path: "/rooms?q=WARD+b+room", status: 200, want: []string{`"r-b"`}, not: []string{`"r-a"`, `"r-ä"`}},
+		{name: "letters beyond ASCII", who: "administrator", method: "GET", path: "/rooms?q=%C3%BCber", status: 200, want: []string{`"r-ä"`}, not: []string{`"r-b"`}},
+		{who: "administrator", method: "GET", path: "/rooms?q=%25", status: 200, want: []string{`"items":[]`}},
+		{who: "nurse", method: "GET", path: "/rooms", status: 200, want: []string{`"r-a"`}, not: []string{"r-b", "Ward b", "berwachung"}},
+		{name: "a search tells nothing of another ward", who: "nurse", method: "GET", path: "/rooms?q=ward+b", status: 200, want: []string{`{"items":[]}`}},
+		{who: "technician", method: "GET", path: "/rooms", status: 200, want: []string{`"r-a"`}, not: []string{"r-b"}},
+		{who: "", method: "GET", path: "/rooms", status: 401},
+	})
+}
+
+// A device that stands in a room is shown with the room's name, to those who may
+// see the room.
+func TestRoomBinding(t *testing.T) {
+	run(t, newWorld(t), []scenario{
+		{who: "nurse", method: "POST", path: "/devices/pump-1/bind", body: `{"room":"r-none"}`, status: 404, want: []string{`"field":"room"`}},
+		{name: "a room of another ward is as one that is not there", who: "nurse", method: "POST", path: "/devices/pump-1/bind", body: `{"room":"r-b"}`, status: 404, want: []string{`"field":"room"`}, not: []string{"Room b"}},
+		{who: "nurse", method: "POST", path: "/devices/pump-1/bind", body: `{}`, status: 400, want: []string{`"field":"patient"`}},
+		{who: "nurse", method: "POST", path: "/devices/pump-1/bind", body: `{"room":"r-a","patient":"p-a"}`, status: 400},
+		{who: "technician", method: "POST", path: "/devices/pump-1/bind", body: `{"room":"r-a"}`, status: 403},
+		{who: "nurse", method: "POST", path: "/devices/pump-1/bind", body: `{"room":"r-a"}`, status: 201, want: []string{`"room":"r-a","roomName":"Room a","wardName":"Ward a"`}},
+		{who: "nurse", method: "GET", path: "/devices?q=pump", status: 200, want: []string{`"roomName":"Room a"`}},
+		{who: "technician", method: "GET", path: "/devices/pump-1", status: 200, want: []string{`"roomName":"Room a"`, `"patient":""`}},
+		{who: "nurse", method: "POST", path: "/devices/pump-1/unbind", body: `{"why":"moved"}`, status: 200, want: []string{`"roomName":"Room a"`, `"to":"`}},
+		{who: "nurse", method: "GET", path: "/devices/pump-1", status: 200, want: []string{`"binding":null`}},
+		{who: "administrator", method: "POST", path: "/devices/pump-1/bind", body: `{"room":"r-b"}`, status: 201, want: []string{`"wardName":"Ward b"`}},
+		{name: "newest first", who: "administrator", method: "GET", path: "/devices/pump-1/bindings", status: 200, want: []string{`{"items":[{"id":"`, `"roomName":"Room b"`, `"roomName":"Room a"`}},
+		{name: "what is in another ward now is not told", who: "nurse", method: "GET", path: "/devices/pump-1/bindings", status: 200, want: []string{`"roomName":"Room a"`}, not: []string{"r-b", "Room b", "Ward b"}},
+		{who: "nurse", method: "GET", path: "/devices/monitor-b/bindings", status: 404},
 	})
 }
 
