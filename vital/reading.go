@@ -3,9 +3,9 @@ package vital
 // Position is a place in the journal; every id derives from one, so a replay
 // gives the same ids.
 type Position struct {
-	Partition uint16
-	Frame     uint64 // log sequence within the partition, from 1
-	Index     uint32 // within the frame
+	Partition uint16 `json:"partition"`
+	Frame     uint64 `json:"frame"` // log sequence within the partition, from 1
+	Index     uint32 `json:"index"` // within the frame
 }
 
 // Reading is one measured or entered value of one metric, with its unit.
@@ -84,25 +84,4 @@ type Event struct {
 	Sequence uint64
 	Source   Position
 	Decoder  string
-}
-
-// Priority of an alarm condition in the manner of IEC 60601-1-8.
-type Priority uint8
-
-const (
-	NoPriority Priority = iota
-	Low
-	Medium
-	High
-)
-
-// Finding is what judging a window of readings found: evidence for an alarm, or
-// the lack of data that was expected.
-type Finding struct {
-	Patient  PatientID
-	Rule     string
-	Priority Priority
-	At       Instant
-	Text     string
-	Evidence []Position
 }
