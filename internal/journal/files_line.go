@@ -17,9 +17,6 @@ import (
 const (
 	segmentSuffix = ".vjs"
 	firstFile     = "first" // the first sequence that has not been expired
-	// growth is how far a segment is filled with zeros ahead of its frames: then
-	// a sync writes data and leaves the file system's own books alone.
-	growth = 1 << 20
 )
 
 // fileLine is one partition: a directory of segments, of which the last grows.
@@ -28,10 +25,13 @@ type fileLine struct {
 	directory string
 	size      int64 // at which a new segment is begun
 
-	writing sync.Mutex           // one append or expiry at a time; guards what follows
-	sync    func(*os.File) error // syncData, but for tests
-	file    *os.File             // the last segment
-	extent  int64                // its size on disk, zeros included
+	writing sync.Mutex                         // one append or expiry at a time; guards what follows
+	sync    func(*os.File) error               // syncData, but for tests
+	zero    func(*os.File, int64, int64) error // writeZeros, but for tests
+	file    *os.File                           // the last segment
+	extent  int64                              // to where it may be written, zeros included
+	growing *growth                            // nil: none
+	starved bool                               // the last growth failed; not tried again before an append needs it
 	buffer  []byte
 	failed  error
 	torn    []byte // half-written bytes behind the last frame
@@ -67,7 +67,7 @@ func (l *fileLine) view() lineView {
 
 // openLine reads the end of a line, or begins it.
 func openLine(directory string, at Line, size int64) (*fileLine, error) {
-	l := &fileLine{at: at, directory: directory, size: size, sync: syncData, first: 1, grown: make(chan struct{})}
+	l := &fileLine{at: at, directory: directory, size: size, sync: syncData, zero: writeZeros, first: 1, grown: make(chan struct{})}
 	if err := os.Mkdir(directory, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (l *fileLine) begin(first uint64) error {
 	if l.file != nil {
 		l.file.Close()
 	}
-	l.file, l.extent = f, segmentHead
+	l.file, l.extent, l.starved = f, segmentHead, false
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	kept := append([]segment(nil), l.segments...)
@@ -195,6 +195,9 @@ func (l *fileLine) clearTorn() error {
 func (l *fileLine) append(last uint64, frame []byte) (uint64, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	if l.failed == nil {
+		l.failed = l.hearGrowth()
+	}
 	if l.failed != nil {
 		return 0, vital.Errorf(vital.Internal, "the disk failed before: %w", l.failed)
 	}
@@ -219,19 +222,14 @@ func (l *fileLine) append(last uint64, frame []byte) (uint64, error) {
 	close(l.grown)
 	l.grown = make(chan struct{})
 	l.mutex.Unlock()
+	l.growAhead()
 	return last + 1, nil
 }
 
 // write puts the buffer behind the last frame.
 func (l *fileLine) write() error {
-	end := l.tail + int64(len(l.buffer))
-	if end > l.extent {
-		extent := (end/growth + 1) * growth
-		from := max(end, l.extent)
-		if _, err := l.file.WriteAt(make([]byte, extent-from), from); err != nil {
-			return err
-		}
-		l.extent = extent
+	if err := l.makeRoom(l.tail + int64(len(l.buffer))); err != nil {
+		return err
 	}
 	if _, err := l.file.WriteAt(l.buffer, l.tail); err != nil {
 		return err
@@ -241,6 +239,9 @@ func (l *fileLine) write() error {
 
 // roll ends the last segment and begins a new one.
 func (l *fileLine) roll() error {
+	if err := l.awaitGrowth(); err != nil {
+		return err
+	}
 	if err := l.file.Truncate(l.tail); err != nil {
 		return err
 	}
@@ -281,6 +282,9 @@ func (l *fileLine) expire(keep uint64) error {
 func (l *fileLine) close() bool {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	if err := l.awaitGrowth(); err != nil && l.failed == nil {
+		l.failed = err
+	}
 	if l.file != nil {
 		l.file.Close()
 		l.file = nil
