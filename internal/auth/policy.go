@@ -21,6 +21,17 @@ const (
 	PatientObserve Action = "patient.observe" // bed round, annotations
 	PatientStandby Action = "patient.standby" // stop expecting data for a while
 	PatientPlan    Action = "patient.plan"    // what is expected of each stream
+	AlarmRead      Action = "alarm.read"      // alarms, what happened to them and whom they were told
+	AlarmAct       Action = "alarm.act"       // acknowledge, take over, pause, switch off
+	LimitRead      Action = "limit.read"      // a patient's limits beside the defaults
+	LimitWrite     Action = "limit.write"     // limits of a patient's own, and how the patient is to be judged
+	RuleRead       Action = "rule.read"       // the rules in force: no patient in them
+	RuleWrite      Action = "rule.write"      // put other rules in force
+	ReplayRun      Action = "replay.run"      // what other limits would have done
+	BurdenRead     Action = "burden.read"     // how many alarms, of what, and how they were met
+	DutyRead       Action = "duty.read"       // who covers which bed
+	DutyWrite      Action = "duty.write"      // assign nurses to beds, and who comes after them
+	TraceRead      Action = "trace.read"      // the whole story of one alarm, signed
 	DeviceList     Action = "device.list"
 	DeviceRead     Action = "device.read"     // one device with its packets
 	DeviceReadings Action = "device.readings" // everything stored of one device
@@ -59,6 +70,17 @@ patient.move      any           ward      ward  -          -       -           -
 patient.observe   any           ward      ward  -          -       -           -     -      -       any
 patient.standby   any           ward      ward  -          -       -           -     -      -       any
 patient.plan      any           ward      -     -          -       -           -     -      -       any
+alarm.read        any           ward      ward  -          -       ward        ward  -      -       any
+alarm.act         any           ward      ward  -          -       -           -     -      -       any
+limit.read        any           ward      ward  -          -       ward        -     -      -       any
+limit.write       any           ward      -     -          -       -           -     -      -       any
+rule.read         any           any       any   any        any     any         -     -      -       any
+rule.write        any           -         -     -          -       -           -     -      -       any
+replay.run        any           ward      -     -          -       -           -     -      -       any
+burden.read       any           ward      ward  -          any     -           -     -      -       any
+duty.read         any           ward      ward  -          -       ward        ward  -      -       any
+duty.write        any           ward      ward  -          -       -           -     -      -       any
+trace.read        any           ward      -     -          any     -           -     -      -       any
 device.list       any           ward      ward  any        -       ward        -     -      -       any
 device.read       any           ward      ward  any        -       -           -     own    own     any
 device.readings   any           ward      -     -          -       ward        -     -      -       any

@@ -8,6 +8,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -24,6 +25,9 @@ type Batch struct {
 	Events    []vital.Event
 	Latest    []Latest
 	Gaps      []Gap
+	Alarms    []alarm.Alarm // as they are now
+	Deeds     []AlarmDeed   // what happened to them, in order
+	Pages     []Page
 	Seen      []DeviceSeen
 	Problems  []Problem
 	Controls  []Control // journalled by now: marked as such
@@ -92,7 +96,7 @@ func (d *DB) Commit(ctx context.Context, b Batch) error {
 			return err
 		}
 		for _, step := range []func(*tx, *Batch) error{
-			putChunks, putWaves, putEvents, putLatest, putGaps, putSeen, putProblems, putMarks, markControls, putSnapshot,
+			putChunks, putWaves, putEvents, putLatest, putGaps, putAlarms, putDeeds, putPages, putSeen, putProblems, putMarks, markControls, putSnapshot,
 		} {
 			if err := step(t, &b); err != nil {
 				return err

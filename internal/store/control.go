@@ -30,15 +30,28 @@ const (
 	ControlPlan       = "plan"        // PlanChange
 	ControlObserve    = "observe"     // Observation: its items travel on as readings
 	ControlReassign   = "reassign"    // Reassignment
+
+	ControlAlarm  = "alarm-command" // alarm.Command; its ID is that of the control
+	ControlLimits = "limits"        // OwnLimit: the one that begins or ended
+	ControlCare   = "care"          // Care
+	ControlRules  = "rules"         // RuleSet
+	ControlReport = "report"        // vital.Finding; patient "site": of the installation itself
 )
 
 func (t *tx) control(site vital.Site, kind string, at vital.Instant, body any) error {
+	_, err := t.decide(site, kind, at, body)
+	return err
+}
+
+// decide is control for those who want to know what became of it.
+func (t *tx) decide(site vital.Site, kind string, at vital.Instant, body any) (id int64, err error) {
 	b, err := json.Marshal(body)
 	if err != nil {
-		return fmt.Errorf("write the control %s: %w", kind, err)
+		return 0, fmt.Errorf("write the control %s: %w", kind, err)
 	}
-	_, err = t.exec("INSERT INTO control (site, at, kind, body, journalled) VALUES ($1, $2, $3, $4, $5)", site, at, kind, string(b), false)
-	return err
+	err = t.row("INSERT INTO control (site, at, kind, body, journalled) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+		site, at, kind, string(b), false).Scan(&id)
+	return id, err
 }
 
 // PendingControls returns what the flow has not journalled yet, oldest first.

@@ -18,7 +18,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 	}
 	defer d.Close()
 	nurse := Rows{Site: "main", Wards: []vital.WardID{"w-1", "w-2"}, Devices: []vital.DeviceID{"m-1"}}
-	seen := 0
+	seen, open := 0, true
 	d.read.watch = func(query string, args []any) {
 		seen++
 		rows, err := d.read.DB.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
@@ -54,11 +54,21 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		d.ProblemsOf(ctx, r, "m-1", 5, 10)
 		d.Audit(ctx, r, AuditFilter{Patient: "p-1"})
 		d.Timeline(ctx, r, "p-1", 1, 2)
+		d.Alarms(ctx, r, AlarmFilter{Open: &open})
+		d.Alarms(ctx, r, AlarmFilter{Patient: "p-1", Open: &open})
+		d.Alarms(ctx, r, AlarmFilter{Ward: "w-1", From: 1, To: 2})
+		d.Alarms(ctx, r, AlarmFilter{From: 1, To: 2, Before: AlarmMark{2, "al-1"}})
+		d.Alarm(ctx, r, "al-1")
+		d.AlarmDeeds(ctx, r, "al-1")
+		d.DeedsOfCommand(ctx, r, 7)
+		d.LimitsOf(ctx, r, "p-1", 5)
+		d.CareOf(ctx, r, "p-1")
 	}
 	d.SessionByHash(ctx, "main", []byte{1})
 	d.TokenByHash(ctx, "main", []byte{1})
 	d.CredentialByName(ctx, "main", "m-1")
 	d.PendingControls(ctx, "main", 10)
+	d.ActiveRules(ctx, "main")
 	d.FrameAt(ctx, "main", "raw", 1, 5)
 	if seen < 40 {
 		t.Errorf("only %d queries were looked at", seen)

@@ -203,6 +203,14 @@ func list[T any](values []T) string {
 type listOf[T any] struct{ into *[]T }
 
 func (l listOf[T]) Scan(v any) error {
+	*l.into = nil
+	return jsonOf[[]T]{l.into}.Scan(v)
+}
+
+// jsonOf reads a column of JSON text.
+type jsonOf[T any] struct{ into *T }
+
+func (j jsonOf[T]) Scan(v any) error {
 	var b []byte
 	switch t := v.(type) {
 	case string:
@@ -210,8 +218,7 @@ func (l listOf[T]) Scan(v any) error {
 	case []byte:
 		b = t
 	}
-	*l.into = nil
-	return json.Unmarshal(b, l.into)
+	return json.Unmarshal(b, j.into)
 }
 
 func missing(err error) bool { return errors.Is(err, sql.ErrNoRows) }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/test/need"
@@ -30,11 +31,24 @@ func life(t *testing.T, d *store.DB, patient, device string, problem vital.Insta
 		Gaps:     []store.Gap{{Patient: p, Metric: "spo2", From: t0, State: "missing", Cause: "nothing comes"}},
 		Problems: []store.Problem{{Device: dev, At: problem, Reason: "no unit"}},
 		Seen:     []store.DeviceSeen{{Device: dev, At: t0, Packets: 3}},
+		Alarms:   []alarm.Alarm{alarmOf("al-"+patient, patient, t0+8)},
+		Deeds:    []store.AlarmDeed{{Alarm: "al-" + patient, Patient: p, At: t0 + 8, Kind: alarm.Raised, Command: commandOf(patient)}},
 	})
+	got(d.SetLimit(ctx, entry("limit.set"), store.OwnLimit{ID: "l-" + patient, Patient: p, Metric: "spo2", Unit: "%", Low: decimal(t, "88"), Why: "COPD", From: t0}))(t)
+	got(d.SetCare(ctx, entry("care.set"), store.Care{Patient: p, SpO2Scale: 2, At: t0}))(t)
 	got(d.Observe(ctx, entry("patient.observe"), store.Observation{ID: "o-" + patient, Patient: p, At: t0 + 5, Note: "round"}))(t)
 	got(d.Annotate(ctx, entry("patient.annotate"), store.Annotation{ID: "n-" + patient, Patient: p, At: t0 + 6, Text: "remark"}))(t)
 	got(d.SetStandby(ctx, entry("patient.standby"), store.Standby{ID: "s-" + patient, Patient: p, Reason: "theatre", From: t0, Until: 1 << 60}))(t)
 	must(t, d.SetPlan(ctx, entry("patient.plan"), p, []store.PlanItem{{Metric: "heart-rate", Kind: "continuous", Every: 10}}))
+}
+
+// commandOf is a number for what was asked of a patient's alarm.
+func commandOf(patient string) int64 {
+	n := int64(1)
+	for _, c := range patient {
+		n = n*131 + int64(c)
+	}
+	return n
 }
 
 // asked is every query that takes a row filter, with what it is asked for.
@@ -49,6 +63,9 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		"Standbys":         func() (any, error) { return d.Standbys(ctx, r, t0+1) },
 		"Audit":            func() (any, error) { return d.Audit(ctx, r, store.AuditFilter{Limit: 5}) },
 		"Bindings":         func() (any, error) { return d.Bindings(ctx, r, store.BindingFilter{}) },
+		"Alarms":           func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{}) },
+		"Alarms by pages":  func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{Limit: 1}) },
+		"Alarms of site":   func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{Patient: store.SitePatient}) },
 		"Patients by name": func() (any, error) { return d.Patients(ctx, r, "müller", "") },
 		"Patients by ward": func() (any, error) { return d.Patients(ctx, r, "", "w-x") },
 		"Occupants of all": func() (any, error) { return d.Occupants(ctx, r, "", t0+1) },
@@ -59,6 +76,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Ward "+string(w)] = func() (any, error) { return d.Ward(ctx, r, w) }
 		all["Rooms "+string(w)] = func() (any, error) { return d.Rooms(ctx, r, w) }
 		all["Beds "+string(w)] = func() (any, error) { return d.Beds(ctx, r, w) }
+		all["Alarms "+string(w)] = func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{Ward: w}) }
 		all["Occupants "+string(w)] = func() (any, error) { return d.Occupants(ctx, r, w, t0+1) }
 	}
 	for _, n := range []string{"a1", "a2", "x1"} {
@@ -84,6 +102,14 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Annotations "+n] = func() (any, error) { return d.Annotations(ctx, r, p, 0, 0) }
 		all["Timeline "+n] = func() (any, error) { return d.Timeline(ctx, r, p, 0, 0) }
 		all["Bindings of "+n] = func() (any, error) { return d.Bindings(ctx, r, store.BindingFilter{Device: dev}) }
+		all["Alarm "+n] = func() (any, error) { return d.Alarm(ctx, r, "al-p-"+n) }
+		all["AlarmDeeds "+n] = func() (any, error) { return d.AlarmDeeds(ctx, r, "al-p-"+n) }
+		all["DeedsOfCommand "+n] = func() (any, error) { return d.DeedsOfCommand(ctx, r, commandOf("p-"+n)) }
+		all["Alarms of "+n] = func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{Patient: p}) }
+		all["LimitsOf "+n] = func() (any, error) { return d.LimitsOf(ctx, r, p, t0+1) }
+		all["LimitHistory "+n] = func() (any, error) { return d.LimitHistory(ctx, r, p) }
+		all["CareOf "+n] = func() (any, error) { c, err := d.CareOf(ctx, r, p); return c.At != 0, err }
+		all["CareHistory "+n] = func() (any, error) { return d.CareHistory(ctx, r, p) }
 		all["Audit of "+n] = func() (any, error) { return d.Audit(ctx, r, store.AuditFilter{Patient: p}) }
 	}
 	return all
@@ -139,6 +165,7 @@ func TestForbiddenRowsLeaveNoTrace(t *testing.T) {
 			}
 			ward(t, d, "a", 2)
 			life(t, d, "p-a1", "m-a1", t0)
+			commit(t, d, store.Batch{Alarms: []alarm.Alarm{siteAlarm("al-site", t0+9)}})
 			if forbidden { // after, and on equipment that the caller sees
 				got(d.Bind(ctx, entry("device.bind"), store.Binding{Device: "m-a1", Patient: "p-x3", From: t0 - 9000, To: t0 - 1000}))(t)
 				life(t, d, "p-x3", "m-a1", t0-5000)
