@@ -2,7 +2,7 @@
 // another language and other units, and from a new device to its number at a bed. Prints one line each; exit 1 on the
 // first that does not hold.
 import assert from 'node:assert/strict'
-import { demo, launch, open } from './browser.mjs'
+import { demo, launch, open, violations } from './browser.mjs'
 
 const only = process.argv[2] ?? ''
 const server = await demo(4)
@@ -11,6 +11,15 @@ const [{ id: ward }] = (await server.api('/wards')).items
 const { beds } = await server.api('/wards/' + ward)
 const patient = beds[0].patient
 const post = (path, body, headers = {}) => fetch(server.address + '/api/v1' + path, { method: 'POST', headers: { 'Content-Type': 'application/json', Origin: server.address, ...headers }, body: JSON.stringify(body) })
+/** Walks with Tab until what has the focus is named so, as somebody without a mouse does. */
+async function tabTo(page, role, name) {
+  const there = page.getByRole(role, { name, exact: true })
+  for (let i = 0; i < 60; i++) {
+    if ((await there.count()) > 0 && (await there.first().evaluate((e) => e === document.activeElement))) return there.first()
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`Tab never came to the ${role} ${name}`)
+}
 const bedInFocus = (page) => page.evaluate(() => document.activeElement?.getAttribute('data-bed'))
 
 const paths = {
@@ -143,6 +152,88 @@ const paths = {
     assert.equal((await post('/telemetry?wait=decoded', { seq: 3, readings: [{ metric: 'heart-rate', value: 73, unit: '/min' }] }, basic)).status, 200)
     await page.goto(`${server.address}/patient/${made.id}`)
     await page.locator('.now').getByText('73').waitFor()
+  },
+
+  async 'a room by keyboard: a device is bound to it, shown with its name, and unbound'({ page }) {
+    assert.equal((await post('/devices', { id: 'e2e-air', label: 'Air sensor', kind: 'environment' })).status, 201)
+    const { items: rooms } = await server.api('/rooms?q=302')
+    assert.equal(rooms.length, 1)
+    const [{ id, name, wardName }] = rooms
+    const full = `${name}, ${wardName}`
+    const press = async (role, name) => (await tabTo(page, role, name), page.keyboard.press('Enter'))
+    await page.goto(server.address + '/devices/e2e-air')
+    await page.getByText('Not bound. What it sends is kept').waitFor()
+    await press('button', 'Bind to a patient or room')
+    await tabTo(page, 'radio', 'Patient')
+    await page.keyboard.press('ArrowRight')
+    assert.equal(await page.getByRole('radio', { name: 'Room' }).isChecked(), true)
+    await tabTo(page, 'combobox', 'Room')
+    await page.keyboard.type('302')
+    await page.getByRole('option', { name: full }).waitFor()
+    assert.equal(await page.getByRole('option').count(), 1)
+    assert.deepEqual(await violations(page), [])
+    await page.keyboard.press('Enter')
+    await page.getByText(`Readings will be kept for ${full}, not for a patient.`).waitFor()
+    const act = page.getByRole('button', { name: 'Bind', exact: true })
+    assert.equal(await act.isDisabled(), true)
+    await tabTo(page, 'textbox', `Write the name of the room, ${name}`)
+    await page.keyboard.type('Room 301')
+    await page.getByText('This is not the room that you chose.').waitFor()
+    assert.equal(await act.isDisabled(), true)
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type(name.toLowerCase())
+    await page.getByText('This is not the room that you chose.').waitFor({ state: 'detached' })
+    assert.deepEqual(await violations(page), [])
+    await page.keyboard.press('Enter')
+    await page.getByText(`Stands in ${full} since`).waitFor()
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+
+    await page.reload()
+    await page.getByText(`Stands in ${full} since`).waitFor()
+    await page.locator('.device-history').getByRole('rowheader', { name: full }).waitFor()
+    assert.deepEqual(await violations(page), [])
+    await page.goto(server.address + '/devices')
+    const row = page.getByRole('row').filter({ hasText: 'Air sensor' })
+    await row.getByText(full).waitFor()
+    assert.equal(await page.getByText(id).count(), 0)
+
+    await page.goto(server.address + '/devices/e2e-air')
+    await press('button', 'Bind to a patient or room')
+    await page.getByText(`It is bound to ${full} now. Unbind it first.`).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await press('button', 'Unbind')
+    await page.getByRole('heading', { name: `Unbind Air sensor from ${full}` }).waitFor()
+    await tabTo(page, 'textbox', 'Reason')
+    await page.keyboard.type('moved to the kitchen')
+    await page.keyboard.press('Enter')
+    await page.getByText('Not bound. What it sends is kept').waitFor()
+    assert.equal((await server.api('/devices/e2e-air')).binding, null)
+    assert.equal((await server.api('/devices/e2e-air/bindings')).items[0].room, id)
+  },
+
+  async 'a room that is missed is made in the bind dialog, by keyboard'({ page }) {
+    assert.equal((await post('/devices', { id: 'e2e-door', label: 'Door contact', kind: 'environment' })).status, 201)
+    await page.goto(server.address + '/devices/e2e-door')
+    await page.getByText('Not bound. What it sends is kept').waitFor()
+    await (await tabTo(page, 'button', 'Bind to a patient or room')).press('Enter')
+    await tabTo(page, 'radio', 'Patient')
+    await page.keyboard.press('ArrowRight')
+    await (await tabTo(page, 'button', 'Add a room')).press('Enter')
+    await tabTo(page, 'textbox', 'Name of the room')
+    await page.keyboard.type('room 302')
+    await page.keyboard.press('Enter')
+    await page.getByText(/has a room .* already/).waitFor()
+    await page.keyboard.press('Control+a')
+    await page.keyboard.type('Kitchen')
+    await page.keyboard.press('Enter')
+    await page.getByText(/^Readings will be kept for Kitchen, .*, not for a patient\.$/).waitFor()
+    assert.equal((await server.api('/devices/e2e-door')).binding, null)
+    assert.deepEqual(await violations(page), [])
+    await tabTo(page, 'textbox', 'Write the name of the room, Kitchen')
+    await page.keyboard.type('Kitchen')
+    await page.keyboard.press('Enter')
+    await page.getByText(/^Stands in Kitchen, .* since/).waitFor()
   },
 }
 

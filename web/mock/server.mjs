@@ -135,6 +135,8 @@ const routes = [
   ['POST', /^\/patients\/([^/]+)\/annotations$/, ([id], _q, body) => { const a = { id: 'a-' + Date.now(), patient: id, by: 'you', ...body }; annotations.set(id, [a, ...(annotations.get(id) ?? [])]); return a }],
   ['POST', /^\/patients\/[^/]+\/(admit|transfer|discharge|standby)$/, () => ({})],
   ['GET', /^\/devices$/, (_m, q) => list(mode === 'empty' ? [] : beds.map(deviceOf).filter((d) => d.id.includes(q.get('q') ?? '')))],
+  ['GET', /^\/rooms$/, () => list(mode === 'empty' ? [] : [...new Set(beds.map((b) => b.room).filter(Boolean))].map((id) => ({ id, name: id, ward: 'w-1', wardName: 'Ward' })))],
+  ['GET', /^\/devices\/([^/]+)\/bindings$/, ([id]) => list([deviceOf(beds[Number(id.split('-')[1]) - 1] ?? beds[0]).binding].filter(Boolean))],
   ['POST', /^\/devices$/, (_m, _q, body) => ({ device: { ...deviceOf(beds[0]), ...body, binding: null }, credential: { username: body.id, password: randomBytes(12).toString('base64url'), topic: `v1/${body.id}/telemetry` } })],
   ['POST', /^\/devices\/import$/, (_m, _q, body) => ({ items: String(body).trim().split('\n').slice(1).filter((l) => l.split(',')[0]).map((l) => ({ device: l.split(',')[0], username: l.split(',')[0], password: randomBytes(12).toString('base64url') })), problems: [] })],
   ['GET', /^\/devices\/([^/]+)$/, ([id]) => deviceOf(beds[Number(id.split('-')[1]) - 1] ?? beds[0])],

@@ -29,11 +29,13 @@ export const useWard = (id: string, every?: number) =>
     refetchInterval: every,
     retry: again,
   })
+export const useRooms = () => useQuery({ queryKey: ['rooms'], queryFn: () => listed<T.Room>('/rooms'), staleTime: 30_000, retry: again })
 export const useMetricRows = () => useQuery({ queryKey: ['metrics-table'], queryFn: () => listed<T.MetricRow>('/metrics-table'), staleTime: Infinity, retry: again })
 export const usePatient = (id: string) => useQuery({ queryKey: ['patient', id], queryFn: () => get<T.Patient>(`/patients/${encodeURIComponent(id)}`), enabled: id !== '', retry: again })
 export const usePatients = (q: string, ward?: string) => useQuery({ queryKey: ['patients', q, ward], queryFn: () => listed<T.PatientCard>('/patients' + query({ q, ward })), retry: again })
 export const useDevices = (q: string) => useQuery({ queryKey: ['devices', q], queryFn: () => listed<T.Device>('/devices' + query({ q })), refetchInterval: 10_000, retry: again })
 export const useDevice = (id: string) => useQuery({ queryKey: ['device', id], queryFn: () => get<T.Device | { device: T.Device }>(`/devices/${encodeURIComponent(id)}`).then((d) => ('device' in d ? d.device : d)), enabled: id !== '', refetchInterval: 10_000, retry: again })
+export const useBindings = (id: string) => useQuery({ queryKey: ['bindings', id], queryFn: () => listed<T.Binding>(`/devices/${encodeURIComponent(id)}/bindings`), retry: again })
 export const usePackets = (id: string) =>
   useQuery({ queryKey: ['packets', id], queryFn: () => listed<T.Packet>(`/devices/${encodeURIComponent(id)}/packets?limit=100`), enabled: id !== '', refetchInterval: 5_000, retry: again })
 export const useProblems = () => useQuery({ queryKey: ['problems'], queryFn: () => listed<T.Packet>('/problems'), refetchInterval: 10_000, retry: again })

@@ -11,6 +11,13 @@ export interface Ward {
   patients: number
 }
 
+export interface Room {
+  id: string
+  name: string
+  ward: string
+  wardName: string
+}
+
 export interface Limit {
   metric: string
   low: number | string | null
@@ -63,6 +70,8 @@ export interface Binding {
   device: string
   patient: string | null
   room: string | null
+  roomName: string
+  wardName: string
   from: string
   to: string | null
   by: string

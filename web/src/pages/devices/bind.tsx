@@ -1,4 +1,4 @@
-import { Select, TextInput } from '@mantine/core'
+import { SegmentedControl, Select, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { post } from '../../api/client'
 import { usePatients } from '../../api/queries'
@@ -9,6 +9,8 @@ import { fullName } from '../../parts/person'
 import { WallTime } from '../../parts/wall-time'
 import { hour } from '../../time/zone'
 import { useSay } from '../../words'
+import { boundRoom } from './bound'
+import { useWhere, Where } from './room'
 
 interface Confirm {
   family: string
@@ -46,13 +48,24 @@ function useWho(start: string | null = null) {
   return { chosen, setChosen, confirm, setConfirm, sure: matches(patients.find((x) => x.id === chosen), confirm) }
 }
 
-export function BindDialog({ device, zone, close }: { device: Device; zone: string; close: () => void }) {
+/** To a patient or to a room. The server closes no binding silently, so a bound device is not offered to be bound again. */
+export function BindDialog({ device, name, zone, close }: { device: Device; name: string; zone: string; close: () => void }) {
   const say = useSay()
-  const { sure, ...who } = useWho()
+  const [to, setTo] = useState<'patient' | 'room'>('patient')
+  const { sure: sureWho, ...who } = useWho()
+  const { sure: sureWhere, ...where } = useWhere()
   const [from, setFrom] = useState<number | null>(live.now())
+  const sure = to === 'patient' ? sureWho : sureWhere
+  const target = () => (to === 'patient' ? { patient: who.chosen, confirm: who.confirm } : { room: where.room?.id })
   return (
-    <Ask title={say('bind.title', { device: device.label || device.id })} act={say('bind.act')} ready={sure && from !== null} close={close} run={() => post(path(device, 'bind'), { patient: who.chosen, from: new Date(from as number).toISOString(), confirm: who.confirm })}>
-      <Who {...who} />
+    <Ask title={say('bind.title', { device: device.label || device.id })} act={say('bind.act')} ready={sure && from !== null && !device.binding} close={close} run={() => post(path(device, 'bind'), { ...target(), from: new Date(from as number).toISOString() })}>
+      {device.binding && (
+        <p className="technical" role="status">
+          {say('bind.bound', { name: name || boundRoom(device.binding) })}
+        </p>
+      )}
+      <SegmentedControl fullWidth aria-label={say('bind.which')} value={to} onChange={(v) => setTo(v as 'patient' | 'room')} data={(['patient', 'room'] as const).map((v) => ({ value: v, label: say(`bind.${v}`) }))} />
+      {to === 'patient' ? <Who {...who} /> : <Where {...where} />}
       <WallTime label={say('bind.from')} value={from ?? live.now()} zone={zone} onChange={setFrom} />
     </Ask>
   )
@@ -63,7 +76,7 @@ export function UnbindDialog({ device, name, zone, close }: { device: Device; na
   const [at, setAt] = useState<number | null>(live.now())
   const [why, setWhy] = useState('')
   return (
-    <Ask title={say('unbind.title', { device: device.label || device.id, name: name || device.binding?.room || '' })} act={say('device.unbind')} ready={at !== null && why.trim() !== ''} close={close} run={() => post(path(device, 'unbind'), { at: new Date(at as number).toISOString(), why })}>
+    <Ask title={say('unbind.title', { device: device.label || device.id, name: name || (device.binding ? boundRoom(device.binding) : '') })} act={say('device.unbind')} ready={at !== null && why.trim() !== ''} close={close} run={() => post(path(device, 'unbind'), { at: new Date(at as number).toISOString(), why })}>
       <TextInput label={say('do.why')} required value={why} onChange={(e) => setWhy(e.currentTarget.value)} data-autofocus />
       <WallTime label={say('do.at')} value={at ?? live.now()} zone={zone} onChange={setAt} />
     </Ask>

@@ -3,7 +3,7 @@ import { Button, Modal, SegmentedControl, TextInput } from '@mantine/core'
 import { useEffect, useState } from 'react'
 import { Link } from 'wouter'
 import { base, post } from '../../api/client'
-import { useDevice, usePackets, usePatient } from '../../api/queries'
+import { useBindings, useDevice, usePackets, usePatient } from '../../api/queries'
 import type { Credential, Device } from '../../api/types'
 import { useNow } from '../../live/store'
 import { Ask, stay } from '../../parts/ask'
@@ -14,6 +14,7 @@ import { usePreferences } from '../../preferences'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
 import { BindDialog, ReassignDialog, UnbindDialog } from './bind'
+import { Bound, boundRoom } from './bound'
 import { clockText } from './devices'
 import { Secret } from './enrol'
 import { Packets } from './packets'
@@ -52,7 +53,7 @@ function Page({ device: d }: { device: Device }) {
       <div className="device-top">
         <div>
           <p className="bound-line">
-            {d.binding?.patient ? <Link href={`/patient/${encodeURIComponent(d.binding.patient)}`}>{say('device.bound.patient', { name, time })}</Link> : d.binding?.room ? say('device.bound.room', { room: d.binding.room, time }) : <span className="technical">{say('device.bound.none')}</span>}
+            {d.binding?.patient ? <Link href={`/patient/${encodeURIComponent(d.binding.patient)}`}>{say('device.bound.patient', { name, time })}</Link> : d.binding ? say('device.bound.room', { room: boundRoom(d.binding), time }) : <span className="technical">{say('device.bound.none')}</span>}
           </p>
           <div className="row wrap">
             <Button onClick={() => setDialog('bind')}>{say('device.bind')}</Button>
@@ -110,6 +111,7 @@ function Page({ device: d }: { device: Device }) {
           <figcaption className="small quiet">{say('device.qr')}</figcaption>
         </figure>
       </div>
+      <History id={d.id} zone={zone} />
       <section>
         <div className="page-head">
           <h2>{say('device.packets')}</h2>
@@ -120,12 +122,54 @@ function Page({ device: d }: { device: Device }) {
         </div>
         <PacketList id={d.id} zone={zone} />
       </section>
-      {dialog === 'bind' && <BindDialog device={d} zone={zone} close={close} />}
+      {dialog === 'bind' && <BindDialog device={d} name={name} zone={zone} close={close} />}
       {dialog === 'unbind' && <UnbindDialog device={d} name={name} zone={zone} close={close} />}
       {dialog === 'reassign' && <ReassignDialog device={d} zone={zone} close={close} />}
       {dialog === 'credential' && <Renew device={d} close={close} />}
       {dialog === 'state' && <ChangeState device={d} close={close} />}
     </div>
+  )
+}
+
+/** Whom it measured and where it stood: a value of last week is understood only with this. */
+function History({ id, zone }: { id: string; zone: string }) {
+  const say = useSay()
+  const now = useNow()
+  const answer = useBindings(id)
+  const list = answer.data ?? []
+  if (answer.data && list.length === 0) return null
+  return (
+    <section className="device-history">
+      <h2>{say('device.bindings')}</h2>
+      {answer.isPending && <Skeleton lines={2} />}
+      {answer.error && !answer.data && <Trouble problem={answer.error} retry={() => void answer.refetch()} />}
+      {list.length > 0 && (
+        <div className="scroll" tabIndex={0} role="region" aria-label={say('device.bindings')}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{say('devices.column.bound')}</th>
+                <th scope="col">{say('bind.from')}</th>
+                <th scope="col">{say('bind.to')}</th>
+                <th scope="col">{say('device.bindings.by')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.map((b) => (
+                <tr key={b.id}>
+                  <th scope="row">
+                    <Bound binding={b} />
+                  </th>
+                  <td className="nowrap">{moment(Date.parse(b.from), zone, say.language, now)}</td>
+                  <td className="nowrap">{b.to ? moment(Date.parse(b.to), zone, say.language, now) : say('device.bindings.still')}</td>
+                  <td>{b.by}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
   )
 }
 

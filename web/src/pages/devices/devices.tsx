@@ -3,14 +3,13 @@ import { Button, Tabs, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useEffect, useState } from 'react'
 import { Link, useLocation, useSearch } from 'wouter'
-import { useDevices, usePatients, useProblems } from '../../api/queries'
-import type { Device, PatientCard } from '../../api/types'
+import { useDevices, useProblems } from '../../api/queries'
+import type { Device } from '../../api/types'
 import { useNow } from '../../live/store'
-import { fullName } from '../../parts/person'
 import { useZone } from '../../parts/shell'
 import { Empty, Skeleton, Trouble } from '../../parts/states'
-import { usePreferences } from '../../preferences'
 import { useSay, type Say } from '../../words'
+import { Bound } from './bound'
 import { EnrolDialog, ImportDialog } from './enrol'
 import { Packets } from './packets'
 
@@ -63,15 +62,9 @@ export default function DevicesPage() {
 function Registry({ enrol }: { enrol: () => void }) {
   const say = useSay()
   const now = useNow()
-  const { preferences } = usePreferences()
   const [q, setQ] = useState('')
   const [asked] = useDebouncedValue(q, 200)
   const answer = useDevices(asked)
-  const patients = usePatients('').data
-  const name = (id: string | null | undefined) => {
-    const p = patients?.find((x: PatientCard) => x.id === id)
-    return p ? fullName(p, preferences.privacy) : (id ?? '')
-  }
   const list = answer.data ?? []
   return (
     <>
@@ -113,7 +106,7 @@ function Registry({ enrol }: { enrol: () => void }) {
                   <td>
                     {say.maybe('devices.state.' + d.state, d.state)} {d.demo && <span className="quiet">{say('devices.demo')}</span>}
                   </td>
-                  <td>{d.binding?.patient ? <Link href={`/patient/${encodeURIComponent(d.binding.patient)}`}>{name(d.binding.patient)}</Link> : d.binding?.room || <span className="quiet">{say('devices.unbound')}</span>}</td>
+                  <td>{d.binding ? <Bound binding={d.binding} /> : <span className="quiet">{say('devices.unbound')}</span>}</td>
                   <td className="nowrap">{d.lastSeen ? say('age.ago', { age: say.age(now - Date.parse(d.lastSeen)) }) : <span className="quiet">{say('devices.never')}</span>}</td>
                   <td className="nowrap">{clockText(d, say)}</td>
                   <td className="right">{say.number(d.packets)}</td>
