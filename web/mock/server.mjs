@@ -1,17 +1,19 @@
 // A stand-in for the server while screens are drawn: the shapes of docs/formats/api.md and live.md with invented
-// data. Development only; `npm run mock -- 64 7499` gives 64 beds on port 7499 of the loopback.
+// data. Development only; `npm run mock -- 64 7499` gives 64 beds on port 7499 of the loopback. ALARMS and REFUSE:
+// see alarms.mjs.
 import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { dirname, extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WebSocketServer } from 'ws'
+import * as alarming from './alarms.mjs'
 import { ecg, pleth, random, wander } from './physiology.mjs'
 
 const count = Number(process.argv[2] ?? 16)
 const port = Number(process.argv[3] ?? 7499)
 const mode = process.argv[4] ?? '' // "empty" | "denied" | "fail" | "slow" | "signed-out"
-const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist')
+const dist = process.env.DIST ?? join(dirname(fileURLToPath(import.meta.url)), '..', 'dist')
 const families = 'Aebischer Baumann Crettaz Dubois Egli Fontana Gerber Huber Iseli Jäggi Keller Lüthi Meier Niederhauser Odermatt Pfister Rochat Schneider Thommen Urech Vogel Wyss Zbinden Ammann Brunner Casagrande'.split(' ')
 const givens = 'Anna Beat Carla Daniel Elena Felix Giulia Hans Irène Jonas Katrin Luca Maria Nils Olivia Peter Rosa Simon Theres Urs Vera Walter Yvonne Zoé'.split(' ')
 const zone = 'Europe/Zurich'
@@ -35,6 +37,7 @@ for (let i = 0; i < count; i++) {
   if (patient) ward.patients++
   beds.push({ id: `b-${i + 1}`, index: i, label: String(i + 1).padStart(2, '0'), room: `r-${1 + (i >> 1)}`, position: i, patient, state: patient ? state : 'empty', base: p, phase: r(), stopAt: state === 'not-watched' ? began - 372e3 : Infinity, kind: i === 5 ? 'af' : 'sinus' })
 }
+const alarms = alarming.start(beds, process.env.ALARMS ?? 'three')
 const latestAt = (b, t) => Math.min(t, b.stopAt)
 const value = (b, metric, v, unit, at, quality = []) => ({ bed: b.id, patient: b.patient?.id ?? '', metric, value: v, code: '', unit, at, received: at + 18, quality, device: `monitor-${b.index + 1}` })
 function vitals(b, t) {
@@ -49,7 +52,8 @@ function values(b, now, all) {
   const spot = began - ((b.index * 7) % 50) * 60e3 - 4 * 60e3
   const list = [['heart-rate', t], ['spo2', b.state === 'partly' ? Math.min(t, began - 41e3) : t], ['resp-rate', t]]
   if (all) list.push(['bp-systolic', spot], ['bp-diastolic', spot], ['temperature', spot - 900e3], ...(b.index % 4 === 1 ? [['glucose', spot + 120e3]] : []))
-  return list.map(([m, at]) => value(b, m, x[m].toFixed(unitsOf[m][1]), unitsOf[m][0], Math.floor(at), m === 'bp-systolic' && b.index % 3 === 0 ? ['manual'] : []))
+  const score = all ? alarms.news(b, vitals) : null
+  return [...(score && score.status === 'ok' ? [value(b, 'news2', String(score.score), '{score}', score.at - ((b.index * 13) % 90) * 60e3, ['derived'])] : []), ...list.map(([m, at]) => value(b, m, alarms.override(b, m, x[m]).toFixed(unitsOf[m][1]), unitsOf[m][0], Math.floor(at), m === 'bp-systolic' && b.index % 3 === 0 ? ['manual'] : []))]
 }
 function watched(b, now) {
   const t = latestAt(b, now)
@@ -62,7 +66,7 @@ function watched(b, now) {
   const s = [stream('heart-rate', 'continuous', 'got', 2000), stream('spo2', 'continuous', state === 'partly' ? 'missing' : 'got', 2000, state === 'partly' ? began - 41e3 : t), stream('resp-rate', 'continuous', 'got', 2000), stream('bp-systolic', 'spot', 'got', 3600e3 * 4, began - 1800e3)]
   return state === 'partly' ? { ...base, since: began - 41e3, cause: 'probe off', streams: s } : { ...base, streams: s }
 }
-const bedState = (b, now) => ({ id: b.id, ward: 'w-1', room: b.room, label: b.label, position: b.position, patient: b.patient, latest: values(b, b.state === 'standby' ? began : now, true), watched: watched(b, now), devices: b.patient ? [{ id: `monitor-${b.index + 1}`, label: `Monitor ${b.index + 1}`, kind: 'monitor' }] : [], limits: process.env.LIMITS && b.patient ? [{ metric: 'heart-rate', low: 50, high: 120 }, { metric: 'spo2', low: 92, high: null }] : [], alarms: process.env.ALARMS && b.index === 4 ? [{ priority: 'high', text: 'HR 134 > 120', since: began, metric: 'heart-rate' }] : process.env.ALARMS && b.index === 9 ? [{ priority: 'medium', text: 'SpO2 91 < 92', since: began, metric: 'spo2' }] : [] })
+const bedState = (b, now) => ({ id: b.id, ward: 'w-1', room: b.room, label: b.label, position: b.position, patient: b.patient, latest: values(b, b.state === 'standby' ? began : now, true), watched: watched(b, now), devices: b.patient ? [{ id: `monitor-${b.index + 1}`, label: `Monitor ${b.index + 1}`, kind: 'monitor' }] : [], limits: alarms.limitsOf(b), alarms: alarms.ofBed(b) })
 
 // REST
 const list = (items) => ({ items, next: '' })
@@ -114,6 +118,7 @@ const audit = Array.from({ length: 60 }, (_, i) => ({ at: iso(Date.now() - i * 3
 const byPatient = (id) => beds.find((b) => b.patient?.id === id)
 
 const routes = [
+  ...alarms.routes(vitals),
   ['GET', /^\/me$/, () => me],
   ['PUT', /^\/me\/preferences$/, (_m, _q, body) => Object.assign(me.preferences, body)],
   ['POST', /^\/session$/, (_m, _q, body) => { if (body.password !== 'vigil') throw [401, 'unauthenticated', 'wrong name or password']; signed = true; return me }],
@@ -199,6 +204,10 @@ sockets.on('connection', (ws) => {
   ws.send(json({ type: 'hello', seq, now: Date.now(), demo: true }))
   ws.on('message', (text) => {
     const m = JSON.parse(text)
+    if (m.type === 'alarms') {
+      ws.alarms = true
+      return ws.send(json({ type: 'alarms', seq: seq++, now: Date.now(), full: true, items: alarms.open() }))
+    }
     ws.beds = beds.filter((b) => (m.beds ? m.beds.includes(b.id) : b.patient?.id === m.patient))
     const waves = m.waves.includes('*') ? ['ecg-ii', 'pleth'] : m.waves
     ws.channels = ws.beds.filter((b) => b.patient).flatMap((b) => waves.filter((w) => sample[w]).map((metric, k) => ({ channel: b.index * 4 + k, bed: b.id, patient: b.patient.id, device: `monitor-${b.index + 1}`, metric, unit: metric.startsWith('ecg') ? 'mV' : '1', gain: metric.startsWith('ecg') ? 0.005 : 0.001, zero: 0, millihz: metric.startsWith('ecg') ? 250000 : 125000 })))
@@ -206,6 +215,9 @@ sockets.on('connection', (ws) => {
     ws.send(json({ type: 'snapshot', seq: seq++, now: Date.now(), beds: ws.beds.map((b) => bedState(b, Date.now())) }))
     ws.send(json({ type: 'channels', items: ws.channels }))
   })
+})
+alarms.onChange((items) => {
+  for (const ws of sockets.clients) if (ws.alarms) ws.send(json({ type: 'alarms', seq: seq++, now: Date.now(), full: false, items }))
 })
 setInterval(() => {
   const now = Date.now()

@@ -2,6 +2,7 @@ import './style/tokens.css'
 import './style/mantine.css'
 import './style/base.css'
 import './style/shell.css'
+import './style/alarm.css'
 import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
@@ -10,10 +11,12 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app'
 import { remembered } from './preferences'
+import { flashInStep } from './style/in-step'
 import { theme, variables } from './theme'
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? ''
 setNonce(nonce) // dialogs and menus hold the page still by a style of their own
+flashInStep(document)
 const client = new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: true, staleTime: 2_000 } } })
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')

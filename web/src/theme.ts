@@ -21,6 +21,8 @@ export const theme = createTheme({
   fontSizes: { xs: '0.75rem', sm: '0.875rem', md: '1rem', lg: '1.25rem', xl: '1.75rem' },
   cursorType: 'pointer',
   respectReducedMotion: true,
+  // A message goes by itself; a button to close it would need a name and a hand.
+  components: { Notification: { defaultProps: { withCloseButton: false } } },
 })
 
 const both = {

@@ -1,5 +1,7 @@
 // The objects of docs/formats/api.md, as they travel.
 
+import type { Alarm } from './alarm'
+
 export type Zone = string
 
 export interface Ward {
@@ -122,13 +124,6 @@ export interface Watched {
   since: number
   cause: string
   streams?: StreamState[] | null
-}
-
-export interface Alarm {
-  priority: 'high' | 'medium' | 'low' | 'technical'
-  text: string
-  since: number | string
-  metric?: string
 }
 
 export interface Bed {

@@ -1,5 +1,6 @@
 // What the server sends on the live socket (docs/formats/live.md), decoded and nothing more.
 
+import type { Alarm } from '../api/alarm'
 import type { Bed, Value, Watched } from '../api/types'
 
 export interface Channel {
@@ -20,6 +21,7 @@ export type Message =
   | { type: 'values'; seq: number; now?: number; items: Value[] }
   | { type: 'watched'; seq: number; items: Watched[] }
   | { type: 'channels'; items: Channel[] }
+  | { type: 'alarms'; seq: number; now?: number; full: boolean; items: Alarm[] | null }
   | { type: 'changed'; seq: number; what: string }
 
 export interface WaveBlock {

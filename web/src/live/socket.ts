@@ -1,6 +1,7 @@
 // One WebSocket per tab. It says what it wants to see, resumes from the last number it saw, and comes back by
 // itself. Silence on an open socket counts as down: a link that delivers nothing is not a link.
 
+import { alarms } from './alarms'
 import { live, type LiveStore } from './store'
 import { decode, type Channel, type WaveBlock } from './frames'
 
@@ -16,6 +17,7 @@ export interface WaveSink {
 }
 
 const silence = 8_000
+const refusedFor = 120_000
 
 export class LiveSocket {
   private socket: WebSocket | null = null
@@ -26,6 +28,8 @@ export class LiveSocket {
   private retry: ReturnType<typeof setTimeout> | null = null
   private heard = 0
   private guard: ReturnType<typeof setInterval> | null = null
+  private alarmsAsked = false
+  private alarmsRefused = 0
 
   constructor(
     private readonly store: LiveStore,
@@ -72,12 +76,24 @@ export class LiveSocket {
       this.failures = 0
       this.store.setLink('open')
       this.ask(true)
+      this.askAlarms(socket)
     }
     socket.onmessage = (event) => {
       this.heard = Date.now()
       if (event.data instanceof ArrayBuffer) this.take(event.data)
     }
-    socket.onclose = () => this.lose(socket)
+    socket.onclose = (event) => {
+      // 1008: not understood. A server that does not send alarms is no reason to be without numbers.
+      if (event.code === 1008 && this.alarmsAsked) this.alarmsRefused = Date.now()
+      this.lose(socket)
+    }
+  }
+
+  // Alarms come whatever beds are shown, and whole each time: a list that might lack one is worse than none.
+  private askAlarms(socket: WebSocket) {
+    this.alarmsAsked = Date.now() - this.alarmsRefused > refusedFor
+    if (!this.alarmsAsked) return alarms.refuse()
+    socket.send(JSON.stringify({ type: 'alarms', ward: '*' }))
   }
 
   // A closing handshake over a dead link takes the browser many seconds, in which the screen would go on as if it
@@ -105,6 +121,7 @@ export class LiveSocket {
       return
     }
     if (frame.message.type === 'hello' && frame.message.seq < this.store.seq) this.store.seq = 0 // another server: its numbers start anew
+    if (frame.message.type === 'alarms') this.alarmsAsked = false // answered: a later 1008 is about something else
     if (frame.message.type === 'channels') {
       for (const c of frame.message.items) {
         this.channels.set(c.channel, c)

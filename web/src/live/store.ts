@@ -3,6 +3,7 @@
 
 import { useSyncExternalStore } from 'react'
 import type { Bed, Value, Watched } from '../api/types'
+import { alarms } from './alarms'
 import type { Message } from './frames'
 
 export interface BedLive {
@@ -10,7 +11,12 @@ export interface BedLive {
   watched: Watched | null
   /** When the newest value reached the server: what "last" on a tile means. */
   heard: number
+  /** The score before the one that holds, when it changed while this page was open: what an arrow points away from. */
+  before: Record<string, Value>
 }
+
+/** Numbers that change rarely, so that the one before says where it goes. */
+const scored = new Set(['news2', 'mews', 'pews', 'meows', 'qsofa'])
 
 export interface Link {
   state: 'connecting' | 'open' | 'down'
@@ -20,7 +26,7 @@ export interface Link {
 
 type Listener = () => void
 
-const none: BedLive = { values: {}, watched: null, heard: 0 }
+const none: BedLive = { values: {}, watched: null, heard: 0, before: {} }
 
 export class LiveStore {
   private beds = new Map<string, BedLive>()
@@ -70,7 +76,7 @@ export class LiveStore {
       const patient = bed.patient?.id
       const values = Object.fromEntries(Object.entries(current.values).filter(([, v]) => v.patient === patient || v.patient === ''))
       const watched = bed.watched ? { ...bed.watched, bed: bed.id } : null
-      this.beds.set(bed.id, { values, watched: watched ?? current.watched, heard: Object.values(values).reduce((t, v) => Math.max(t, v.received), 0) })
+      this.beds.set(bed.id, { values, before: current.before, watched: watched ?? current.watched, heard: Object.values(values).reduce((t, v) => Math.max(t, v.received), 0) })
       touched.add(bed.id)
       if (!patient || patient === bed.id) continue
       this.merge(patient, bed.latest ?? [], touched)
@@ -109,6 +115,9 @@ export class LiveStore {
       case 'changed':
         this.onChanged(message.what)
         return
+      case 'alarms':
+        alarms.apply(message.items, message.full)
+        return
       case 'channels':
         return
     }
@@ -119,15 +128,17 @@ export class LiveStore {
     if (values.length === 0) return
     const current = this.bed(key)
     let next: Record<string, Value> | null = null
+    let before = current.before
     for (const raw of values) {
       const v = { ...raw, at: instant(raw.at), received: instant(raw.received) }
       const old = (next ?? current.values)[v.metric]
       if (old && old.patient === v.patient && old.at > v.at) continue // late: the newer stays on the screen
       next ??= { ...current.values }
       next[v.metric] = v
+      if (scored.has(v.metric) && old && old.patient === v.patient && old.value !== v.value) before = { ...before, [v.metric]: old }
     }
     if (!next) return
-    this.beds.set(key, { ...current, values: next, heard: Math.max(current.heard, ...values.map((v) => instant(v.received))) })
+    this.beds.set(key, { ...current, values: next, before, heard: Math.max(current.heard, ...values.map((v) => instant(v.received))) })
     touched.add(key)
   }
 

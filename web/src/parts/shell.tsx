@@ -8,7 +8,7 @@ import { useLink, useNow } from '../live/store'
 import { usePreferences } from '../preferences'
 import { clock, date } from '../time/zone'
 import { useSay } from '../words'
-import { AttentionBar } from './attention-bar'
+import { AlarmBar } from './alarm-bar'
 import { WaitingBar } from './waiting-bar'
 
 const PreferencesDialog = lazy(() => import('./preferences-dialog'))
@@ -24,6 +24,7 @@ export function useZone(): string {
 const pages = [
   { to: '/', key: 'nav.ward', at: /^\/(ward.*)?$/ },
   { to: '/patients', key: 'nav.patients', at: /^\/patient/ },
+  { to: '/alarms', key: 'nav.alarms', at: /^\/alarms/ },
   { to: '/devices', key: 'nav.devices', at: /^\/(devices|start)/ },
   { to: '/system', key: 'nav.system', at: /^\/system/ },
   { to: '/people', key: 'nav.people', at: /^\/people/ },
@@ -35,6 +36,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const say = useSay()
   const me = useMe().data
   const [path] = useLocation()
+  const zone = useZone()
   const kiosk = useKiosk() || me?.class === 'kiosk'
   const { preferences, change } = usePreferences()
   const [open, setOpen] = useState(false)
@@ -76,7 +78,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </header>
       <LinkBanner />
       <WaitingBar />
-      {!kiosk && !/^\/(ward.*)?$/.test(path) && <AttentionBar />}
+      <AlarmBar zone={zone} kiosk={kiosk} />
       <main id="content" tabIndex={0}>
         {children}
       </main>

@@ -1,6 +1,7 @@
 import type { Words } from '.'
+import { alarme } from './de-alarms'
 import { gemeinsam } from './de-shared'
 import { patient } from './de-patient'
 import { orte } from './de-places'
 
-export const de: Words = { ...gemeinsam, ...patient, ...orte }
+export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme }

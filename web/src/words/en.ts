@@ -4,5 +4,6 @@
 import { shared } from './en-shared'
 import { patient } from './en-patient'
 import { places } from './en-places'
+import { alarms } from './en-alarms'
 
-export const en = { ...shared, ...patient, ...places } as const
+export const en = { ...shared, ...patient, ...places, ...alarms } as const

@@ -1,14 +1,16 @@
-import type { Alarm, Bed, Watched } from '../../api/types'
+import type { Alarm } from '../../api/alarm'
+import type { Bed, Watched } from '../../api/types'
+import { bedRank } from '../../live/order'
 
-const weight: Record<Alarm['priority'], number> = { high: 0, medium: 1, technical: 4, low: 5 }
-const watchedWeight: Record<Watched['state'], number> = { 'not-watched': 2, unplanned: 2, partly: 3, standby: 7, watched: 6, empty: 9 }
+// Beside the ranks of alarms (live/order.ts, 0 to 11): a bed that nobody watches comes after medium alarms.
+const watchedWeight: Record<Watched['state'], number> = { 'not-watched': 3.5, unplanned: 3.6, partly: 8.5, watched: 20, standby: 21, empty: 22 }
 
 /** Worst first: alarms by priority, then beds that nobody watches, then bed order. */
-export function worstFirst(beds: Bed[], watched: (bed: Bed) => Watched | null): Bed[] {
+export function worstFirst(beds: Bed[], watched: (bed: Bed) => Watched | null, alarms: (bed: Bed) => Alarm[]): Bed[] {
   const rank = (b: Bed) => {
-    const alarms = (b.alarms ?? []).map((a) => weight[a.priority])
-    const state = b.patient ? watchedWeight[watched(b)?.state ?? 'not-watched'] : watchedWeight.empty
-    return Math.min(state, ...alarms)
+    if (!b.patient) return watchedWeight.empty
+    const open = alarms(b)
+    return Math.min(watchedWeight[watched(b)?.state ?? 'not-watched'], bedRank(open))
   }
-  return [...beds].sort((a, b) => rank(a) - rank(b) || a.position - b.position)
+  return beds.map((bed) => ({ bed, rank: rank(bed) })).sort((a, b) => a.rank - b.rank || a.bed.position - b.bed.position).map((x) => x.bed)
 }

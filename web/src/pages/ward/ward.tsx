@@ -8,6 +8,7 @@ import { useLocation, useSearch } from 'wouter'
 import { useMe, useWard, useWards } from '../../api/queries'
 import type { Bed, Ward } from '../../api/types'
 import { socket } from '../../live/socket'
+import { alarms, useAlarms } from '../../live/alarms'
 import { live, useLink } from '../../live/store'
 import { useKiosk } from '../../parts/shell'
 import { Skeleton, Trouble } from '../../parts/states'
@@ -59,7 +60,8 @@ function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
   }, [ids, small])
 
   const fixed = useMemo(() => [...beds].sort((a, b) => a.position - b.position), [beds])
-  const ordered = view === 'worst' ? worstFirst(fixed, (b) => live.bed(b.id).watched ?? b.watched) : fixed
+  const list = useAlarms()
+  const ordered = view === 'worst' ? worstFirst(fixed, (b) => live.bed(b.id).watched ?? b.watched, (b) => (list.known && b.patient ? alarms.ofPatient(b.patient.id) : (b.alarms ?? []))) : fixed
   const { columns, rows, size } = fit(ordered.length, width || 1, height || 1)
   const first = focus || (ordered[0]?.id ?? '')
 

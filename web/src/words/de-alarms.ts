@@ -1,0 +1,53 @@
+import type { Phrase } from '.'
+import type { alarms as english } from './en-alarms'
+
+export const alarme: Record<keyof typeof english, Phrase> = {
+  'nav.alarms': 'Alarme',
+
+  'alarm.technical.high': 'Technisch, hohe Priorität',
+  'alarm.technical.medium': 'Technisch, mittlere Priorität',
+  'alarm.technical.low': 'Technisch, niedrige Priorität',
+  'alarm.none': 'Keine offenen Alarme',
+  'alarm.none.patient': 'Kein offener Alarm zu einem Patienten',
+  'alarm.unknown': 'Offene Alarme sind noch nicht bekannt',
+  'alarm.refused': 'Dieser Server schickt keine Alarme an diesen Bildschirm. Beobachten Sie Ihre Patienten am Bett.',
+  'alarm.notLive': 'Alarme sind seit {time} NICHT live. Gezeigt ist der Stand von damals.',
+  'alarm.bed': 'Bett {label}',
+  'alarm.new': 'Neuer Alarm: {what}',
+  'alarm.count.technical': { one: '{count} technischer', other: '{count} technische' },
+  'alarm.count.more': { one: '{count} weiterer', other: '{count} weitere' },
+  'alarm.count.open': { one: '{count} offener Alarm', other: '{count} offene Alarme' },
+  'alarm.count.plus': '+{count}',
+  'alarm.unwatched': { one: '{count} Bett NICHT überwacht', other: '{count} Betten NICHT überwacht' },
+  'alarm.nobody': 'von niemandem übernommen',
+  'alarm.has': '{name} kümmert sich',
+  'alarm.offered': '{name} angeboten',
+  'alarm.seenBy': 'gesehen von {name}',
+  'alarm.ended': 'vorbei seit {time}, noch nicht gesehen',
+  'alarm.lost': 'Daten fehlen seit {time}',
+  'alarm.times': { one: 'einmal', other: '{count}-mal' },
+  'alarm.level': 'Stufe {count}',
+  'alarm.next': 'nächste Stufe in {time}',
+
+  'alarm.sound.on': 'tönt',
+  'alarm.sound.paused': 'Ton pausiert {time}',
+  'alarm.sound.acknowledged': 'quittiert',
+  'alarm.sound.snoozed': 'ruht bis zur nächsten Messung',
+  'alarm.sound.off': 'ABGESCHALTET bis {time}',
+  'alarm.sound.off.long': 'ABGESCHALTET von {name} bis {time}: {why}',
+  'alarm.sound.paused.long': 'Ton pausiert von {name}, noch {time}',
+  'alarm.sound.snoozed.long': 'ruht auf Wunsch von {name} bis zur nächsten Messung, längstens bis {time}',
+  'alarm.sound.acknowledged.long': 'quittiert von {name} um {time}',
+
+  'score.before': 'vorher war er {value}',
+
+  'alarm.acknowledge': 'Quittieren',
+  'alarm.open': 'Öffnen',
+  'alarm.key': 'Taste {key}',
+  'alarm.done.acknowledge': 'Quittiert: Bett {bed}, {text}',
+  'alarm.changed': 'Der erste Alarm hat soeben gewechselt. Sehen Sie hin und drücken Sie die Taste erneut.',
+  'alarm.over': 'Dieser Alarm ist schon vorbei.',
+  'alarm.notDone': 'Nicht getan. {why}',
+  'alarm.keys': 'Tasten A und O für den ersten Alarm',
+  'alarm.keys.note': 'A quittiert ihn, O öffnet ihn. Gilt nur auf diesem Bildschirm.',
+}
