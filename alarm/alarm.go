@@ -52,6 +52,7 @@ type Alarm struct {
 	Since     vital.Instant  `json:"since"`  // effective time at which the condition began
 	Raised    vital.Instant  `json:"raised"` // when it became an alarm
 	Changed   vital.Instant  `json:"changed"`
+	Told      vital.Instant  `json:"told"`              // when it was raised, or last became worse or came again
 	Ended     vital.Instant  `json:"ended,omitempty"`   // the condition ended; 0: it lasts
 	Unknown   vital.Instant  `json:"unknown,omitempty"` // since when the data is missing
 	Closed    vital.Instant  `json:"closed,omitempty"`  // the episode is over
@@ -150,16 +151,32 @@ const (
 
 // Effect is what happened, with the alarm as it is afterwards. Tell is set when
 // people must be told through their channels: it was raised, became worse, came
-// again, or escalated, and nothing silences it. Stop is set when whoever was
-// being told need not be told any more.
+// again, was handed over or escalated, and is not acknowledged, snoozed or off (a
+// pause quiets the sound, not the telling). Stop is set when whoever was being
+// told need not be told any more.
+//
+// An effect without an alarm (Alarm.ID is empty: a command that was refused
+// because there is none, a condition switched off or on while nothing is wrong)
+// has no alarm to store; Alarm carries patient, rule and part of the condition.
 type Effect struct {
 	Kind    Kind
 	Alarm   Alarm
 	At      vital.Instant
-	Command *Command // of Done and Refused
+	Command *Command // of what a command did, Done and Refused among it
 	Why     string
 	Tell    bool
 	Stop    bool
+}
+
+// Whom returns who must be told when Tell is set: one person by user id, or, with
+// an empty user, whoever has that level of escalation. An alarm that somebody
+// takes care of, or that is offered to somebody, is theirs first; one that has
+// escalated goes to the level.
+func (e Effect) Whom() (user string, level int) {
+	if e.Kind != Escalated && e.Alarm.Owner != nil {
+		return e.Alarm.Owner.By, e.Alarm.Level
+	}
+	return "", e.Alarm.Level
 }
 
 // Policy is how long somebody is waited for, by priority, before the next level
@@ -187,6 +204,16 @@ type State struct {
 	Alarms  []Alarm         `json:"alarms,omitempty"`
 	Offs    []Switch        `json:"offs,omitempty"`
 	Command int64           `json:"command,omitempty"` // newest carried out
+	Heard   []Heard         `json:"heard,omitempty"`
+}
+
+// Heard is up to when a condition was heard of, so that a finding that comes late
+// is not taken for news.
+type Heard struct {
+	Rule     string        `json:"rule"`
+	Part     string        `json:"part,omitempty"`
+	At       vital.Instant `json:"at"`                 // newest Finding.At
+	Received vital.Instant `json:"received,omitempty"` // newest evidence, by Vigil's clock; 0: there was none
 }
 
 // Input is what Step works on, in this order: findings, commands, then time.

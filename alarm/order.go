@@ -1,0 +1,140 @@
+package alarm
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+
+	"github.com/vigilcare/vigil/vital"
+)
+
+// remember is how long a condition without an alarm is remembered after it was
+// last heard of, ms, and mostHeard how many of them. What is forgotten can be
+// raised by a finding that is later than that: forgetting errs towards an alarm.
+const (
+	remember  = vital.Instant(3600_000)
+	mostHeard = 64
+)
+
+// ID returns the name of the alarm that a condition of a patient, present since
+// a time, became at another. Nothing else goes in, so a replay of the same
+// record names the same alarms.
+func ID(patient vital.PatientID, rule, part string, since, raised vital.Instant) string {
+	var text []byte
+	for _, s := range []string{string(patient), rule, part} {
+		text = binary.AppendUvarint(text, uint64(len(s)))
+		text = append(text, s...)
+	}
+	text = binary.BigEndian.AppendUint64(text, uint64(since))
+	text = binary.BigEndian.AppendUint64(text, uint64(raised))
+	sum := sha256.Sum256(text)
+	return "a-" + hex.EncodeToString(sum[:10])
+}
+
+// Open returns the open alarms as a screen lists them: highest priority first,
+// then the oldest.
+func (s State) Open() []Alarm {
+	open := slices.Clone(s.Alarms)
+	slices.SortFunc(open, func(a, b Alarm) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Raised, b.Raised), cmp.Compare(a.ID, b.ID))
+	})
+	return open
+}
+
+// NextDue returns the earliest time at which something happens by itself: an
+// escalation, or the end of a pause, a snooze or an off. 0: never.
+func (s State) NextDue() vital.Instant {
+	var next vital.Instant
+	for i := range s.Alarms {
+		next = sooner(next, s.Alarms[i].Due)
+		next = sooner(next, s.Alarms[i].SoundUntil)
+	}
+	for i := range s.Offs {
+		next = sooner(next, s.Offs[i].Until)
+	}
+	return next
+}
+
+func sooner(a, b vital.Instant) vital.Instant {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// clocks are the two times by which findings of one condition are put in order.
+// At is the effective time, but nothing is known of the future; received is when
+// Vigil had the newest evidence, 0 without any.
+func clocks(f *vital.Finding, now vital.Instant) (at, received vital.Instant) {
+	for i := range f.Evidence {
+		received = max(received, f.Evidence[i].Received)
+	}
+	return min(f.At, now), received
+}
+
+// late reports whether a finding says less than what was heard before. Where both
+// rest on evidence, that which Vigil received first is late, unless it speaks of
+// a later time; else the effective time decides. Equal times are in the order in
+// which they come: two readings of one packet share a millisecond.
+//
+// The clock of a device alone never makes a finding late, since a finding that is
+// left out is not said again.
+func (h Heard) late(at, received vital.Instant) bool {
+	if h.Received != 0 && received != 0 {
+		return received < h.Received && at <= h.At
+	}
+	return at < h.At
+}
+
+// old reports whether a condition without an alarm is to be forgotten.
+func (h Heard) old(now vital.Instant) bool { return max(h.At, h.Received) < now-remember }
+
+// hear remembers that a condition was heard of.
+func (w *work) hear(f *vital.Finding, at, received vital.Instant) {
+	i := w.heard(f.Rule, f.Part)
+	if i >= 0 && at <= w.Heard[i].At && received <= w.Heard[i].Received {
+		return
+	}
+	w.own()
+	if i >= 0 {
+		h := &w.Heard[i]
+		h.At, h.Received = max(h.At, at), max(h.Received, received)
+		return
+	}
+	w.Heard = slices.DeleteFunc(w.Heard, func(h Heard) bool { return h.old(w.now) && w.find(h.Rule, h.Part) < 0 })
+	if len(w.Heard) >= mostHeard {
+		w.forgetOldest()
+	}
+	w.Heard = append(w.Heard, Heard{Rule: f.Rule, Part: f.Part, At: at, Received: received})
+}
+
+func (w *work) forgetOldest() {
+	oldest := -1
+	for i, h := range w.Heard {
+		if (oldest < 0 || h.At < w.Heard[oldest].At) && w.find(h.Rule, h.Part) < 0 {
+			oldest = i
+		}
+	}
+	if oldest >= 0 {
+		w.Heard = slices.Delete(w.Heard, oldest, oldest+1)
+	}
+}
+
+// forget makes a condition one that was never heard of.
+func (w *work) forget(rule, part string) {
+	if i := w.heard(rule, part); i >= 0 {
+		w.own()
+		w.Heard = slices.Delete(w.Heard, i, i+1)
+	}
+}
+
+func (w *work) heard(rule, part string) int {
+	for i := range w.Heard {
+		if w.Heard[i].Rule == rule && w.Heard[i].Part == part {
+			return i
+		}
+	}
+	return -1
+}
