@@ -49,8 +49,8 @@ func (w *work) command(c *Command) {
 		w.each(c, i, w.resume)
 	case Snooze:
 		until, note := w.limit(c, w.policy.SnoozeMost)
-		w.quiet(c, i, Snoozed, until)
-		w.done(c, i, note).Stop = true
+		stop := w.quiet(c, i, Snoozed, until)
+		w.done(c, i, note).Stop = stop
 	case SwitchOff:
 		w.switchOff(c, i)
 	case SwitchOn:
@@ -247,11 +247,14 @@ func (w *work) limit(c *Command, most int64) (vital.Instant, string) {
 	return c.Until, ""
 }
 
-// quiet silences an alarm in somebody's name until a time.
-func (w *work) quiet(c *Command, i int, sound Sound, until vital.Instant) {
+// quiet silences an alarm in somebody's name until a time, and reports whether
+// that stops the telling.
+func (w *work) quiet(c *Command, i int, sound Sound, until vital.Instant) (stop bool) {
 	a := w.of(i)
+	told := a.tells()
 	a.Sound, a.SoundUntil, a.Silenced = sound, until, w.deed(c)
 	a.Due = w.due(a)
+	return told && !a.tells()
 }
 
 // see marks an alarm as seen. Who saw it first stays on record.
@@ -381,9 +384,8 @@ func (w *work) switchOff(c *Command, i int) {
 		w.effects = append(w.effects, Effect{Kind: Done, Alarm: w.nothing(o.Rule, o.Part), At: w.now, Command: &own, Why: note})
 		return
 	}
-	told := w.Alarms[i].tells()
-	w.quiet(c, i, Off, until)
-	w.done(c, i, note).Stop = told
+	stop := w.quiet(c, i, Off, until)
+	w.done(c, i, note).Stop = stop
 }
 
 func (w *work) switchOn(c *Command, i int) {

@@ -164,7 +164,8 @@ func (w *work) absent(i int, at vital.Instant) {
 	}
 	a := w.of(i)
 	a.Condition, a.Ended, a.Unknown = Ended, at, 0
-	if a.Sound == Snoozed {
+	stays := a.Latching && a.Acknowledged == nil
+	if stays && a.Sound == Snoozed {
 		a.loud() // it was until measured again, and this is that
 		a.Due = w.due(a)
 	}
@@ -172,12 +173,12 @@ func (w *work) absent(i int, at vital.Instant) {
 		w.emit(Found, i)
 	}
 	switch {
-	case !a.Latching:
-		w.close(i, "ended")
-	case a.Acknowledged != nil:
+	case stays:
+		w.emit(Gone, i)
+	case a.Latching:
 		w.close(i, "seen")
 	default:
-		w.emit(Gone, i)
+		w.close(i, "ended")
 	}
 }
 
