@@ -10,6 +10,7 @@ import (
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
+	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -46,7 +47,7 @@ func (f *Flow) openPartition(ctx context.Context, number uint16) (*partition, er
 		return nil, vital.Errorf(vital.KindOf(err), "load the mark of readings partition %d: %w", number, err)
 	}
 	p := &partition{
-		f: f, number: number, epoch: epoch, board: watch.NewBoard(),
+		f: f, number: number, epoch: epoch, board: watch.NewBoard(rule.Default()),
 		heads: map[headKey]*store.Head{}, waveHeads: map[int64]*store.WaveHead{}, series: map[int64]store.Series{},
 		reached: map[uint16]reach{}, latest: map[latestKey]struct{}{}, sent: map[vital.DeviceID]*store.DeviceSeen{}, marked: map[uint16]uint64{}, applied: mark.Applied, seen: mark.SnapshotAt,
 	}

@@ -138,6 +138,10 @@ func (f *Flow) journalControls(ctx context.Context) error {
 
 // factsOf says what is now true of the patients that a decision touches.
 func (f *Flow) factsOf(ctx context.Context, c store.Control) ([]watch.Facts, error) {
+	switch c.Kind {
+	case store.ControlAlarm, store.ControlReport, store.ControlRules:
+		return nil, nil // they carry all that the watch needs
+	}
 	var touched struct {
 		Patient  vital.PatientID   `json:"patient"`
 		Patients []vital.PatientID `json:"patients"`
@@ -167,7 +171,21 @@ func (f *Flow) facts(ctx context.Context, id vital.PatientID) (watch.Facts, erro
 	if err != nil {
 		return out, err
 	}
-	out.Present = slices.ContainsFunc(admissions, func(a store.Admission) bool { return a.To == 0 })
+	out.About, err = f.about(ctx, id)
+	if err != nil {
+		return out, err
+	}
+	for _, a := range admissions {
+		if a.To != 0 {
+			continue
+		}
+		out.Present = true
+		ward, err := f.db.Ward(ctx, all, a.Ward)
+		if err != nil {
+			return out, err
+		}
+		out.About.Ward, out.About.WardKind, out.About.Zone = string(ward.ID), ward.Kind, ward.Zone
+	}
 	bindings, err := f.db.Bindings(ctx, all, store.BindingFilter{Patient: id})
 	if err != nil {
 		return out, err
@@ -207,4 +225,27 @@ func (f *Flow) facts(ctx context.Context, id vital.PatientID) (watch.Facts, erro
 		out.Standby = watch.Standby{Reason: standby.Reason, By: standby.By, From: standby.From, Until: standby.Until}
 	}
 	return out, nil
+}
+
+// about says what bears on how a patient is judged.
+func (f *Flow) about(ctx context.Context, id vital.PatientID) (watch.About, error) {
+	all := store.Everything(f.site)
+	now := f.now()
+	bearing, err := f.db.BearingOf(ctx, f.site, id, now)
+	if err != nil {
+		return watch.About{}, err
+	}
+	care, err := f.db.CareOf(ctx, all, id)
+	if err != nil {
+		return watch.About{}, err
+	}
+	limits, err := f.db.LimitsOf(ctx, all, id, now)
+	if err != nil {
+		return watch.About{}, err
+	}
+	a := watch.About{AgeYears: bearing.AgeYears, Demo: bearing.Demo, SpO2Scale: care.SpO2Scale, Conditions: care.Conditions}
+	for _, l := range limits {
+		a.Limits = append(a.Limits, watch.Limit{Metric: l.Metric, Unit: l.Unit, Low: l.Low, High: l.High, By: l.By, From: l.From, Until: l.Until})
+	}
+	return a, nil
 }

@@ -70,6 +70,7 @@ type Flow struct {
 	caught     sync.WaitGroup
 	counts     counts
 	begun      atomic.Bool
+	lasts      []uint64 // by raw partition: its newest frame at the last tick; of tickForever alone
 }
 
 // counts are what /metrics and the system page show.
@@ -80,6 +81,9 @@ type counts struct {
 // tick is the body of a tick record.
 type tick struct {
 	At vital.Instant `json:"at"`
+	// Behind is how long the oldest packet that was accepted and not yet recorded
+	// has waited, ms: silence meanwhile is ours, not the device's.
+	Behind int64 `json:"behind,omitempty"`
 }
 
 // control is the body of a control record: what was decided, and what follows
@@ -184,7 +188,7 @@ func (f *Flow) tickForever(ctx context.Context) error {
 			return nil
 		case <-time.After(next.Sub(now)):
 		}
-		body, err := json.Marshal(tick{At: vital.At(next)})
+		body, err := json.Marshal(tick{At: vital.At(next), Behind: f.behind(ctx)})
 		if err != nil {
 			return err
 		}
@@ -194,6 +198,25 @@ func (f *Flow) tickForever(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// behind returns how far recording is behind the doors, ms: 0 unless something
+// that was there at the tick before is still not recorded. Of the ticker alone.
+func (f *Flow) behind(ctx context.Context) (most int64) {
+	if f.lasts == nil {
+		f.lasts = make([]uint64, len(f.raws))
+	}
+	for n, r := range f.raws {
+		_, last, err := f.o.Log.Bounds(ctx, journal.Raw, uint16(n))
+		if err != nil {
+			continue
+		}
+		if r.reached.Load() < f.lasts[n] {
+			most = max(most, int64(f.now())-r.received.Load(), tickEvery.Milliseconds())
+		}
+		f.lasts[n] = last
+	}
+	return most
 }
 
 // readingsPartition says where the readings of a patient, else of a device, go.

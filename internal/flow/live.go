@@ -57,19 +57,8 @@ func (f *Flow) Latest(rows store.Rows, patients []vital.PatientID) []watch.Value
 		}
 		p.mu.RUnlock()
 	}
-	if rows.All {
-		return values
-	}
-	seen := map[vital.PatientID]bool{}
-	return slices.DeleteFunc(values, func(v watch.Value) bool {
-		visible, known := seen[v.Patient]
-		if !known {
-			_, err := f.db.Patient(context.Background(), rows, v.Patient)
-			visible = err == nil
-			seen[v.Patient] = visible
-		}
-		return !visible
-	})
+	sees := f.sight(context.Background(), rows)
+	return slices.DeleteFunc(values, func(v watch.Value) bool { return !sees(v.Patient) })
 }
 
 // Watches returns how the patients are watched; nil: all.

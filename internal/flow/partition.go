@@ -83,7 +83,7 @@ func (p *partition) record(ctx context.Context, f opened, i int, rec journal.Rec
 		if err := json.Unmarshal(rec.Body, &t); err != nil {
 			return vital.Errorf(vital.Internal, "read a tick: %w", err)
 		}
-		return p.tick(t.At)
+		return p.tick(ctx, t)
 	case journal.KindControl:
 		var c control
 		if err := json.Unmarshal(rec.Body, &c); err != nil {
@@ -144,12 +144,24 @@ func (p *partition) readings(ctx context.Context, t ingest.Batch) error {
 			return err
 		}
 	}
+	for _, e := range t.Events {
+		p.board.Event(e)
+	}
 	p.effects.batch.Events = append(p.effects.batch.Events, t.Events...)
 	p.effects.update.Events = append(p.effects.update.Events, t.Events...)
 	return nil
 }
 
 func (p *partition) reading(ctx context.Context, r vital.Reading) error {
+	if err := p.keep(ctx, r); err != nil {
+		return err
+	}
+	p.board.Reading(r)
+	return nil
+}
+
+// keep puts a reading into the open chunk of its series.
+func (p *partition) keep(ctx context.Context, r vital.Reading) error {
 	s, err := p.f.seriesOf(ctx, r.Patient, r.Device, r.Metric, r.Unit, r.Decoder)
 	if err != nil {
 		return err
@@ -168,7 +180,6 @@ func (p *partition) reading(ctx context.Context, r vital.Reading) error {
 	if h.Full() {
 		p.seal(key, h)
 	}
-	p.board.Reading(r)
 	return nil
 }
 
@@ -262,8 +273,14 @@ func (p *partition) wave(ctx context.Context, w vital.Waveform) error {
 
 // tick is what the fixed grid of time does: streams age, chunks that have been
 // open too long are closed, the latest values and the watch are written down.
-func (p *partition) tick(at vital.Instant) error {
-	p.board.Tick(at)
+func (p *partition) tick(ctx context.Context, t tick) error {
+	at := t.At
+	p.board.Tick(at, t.Behind)
+	for _, r := range p.board.Derived() {
+		if err := p.keep(ctx, r); err != nil {
+			return err
+		}
+	}
 	for key, h := range p.heads {
 		if at.Sub(h.Samples()[0].Receive) >= chunkAge {
 			p.seal(key, h)
@@ -296,6 +313,9 @@ func (p *partition) steer(c control) error {
 		if err := p.reassign(c.Body); err != nil {
 			return err
 		}
+	}
+	if err := p.steerAlarms(c); err != nil {
+		return err
 	}
 	for _, f := range c.Facts {
 		if p.f.readingsPartition(f.Patient, "") == p.number {
@@ -344,13 +364,14 @@ func (p *partition) inOrder() {
 // finish drains the board into the effects and commits what is due. Up to the
 // applied mark the effects are in the store already and are dropped.
 func (p *partition) finish(ctx context.Context) (watch.Update, error) {
-	values, watches, gaps := p.board.Drain()
+	drained := p.board.Drain()
 	e := &p.effects
-	e.update.Values, e.update.Watches = values, watches
-	for _, v := range values {
+	e.update.Values, e.update.Watches = drained.Values, drained.Watches
+	p.tell(drained.Effects)
+	for _, v := range drained.Values {
 		p.latest[latestKey{v.Patient, v.Metric}] = struct{}{}
 	}
-	for _, g := range gaps {
+	for _, g := range drained.Gaps {
 		e.batch.Gaps = append(e.batch.Gaps, store.Gap{
 			Patient: g.Patient, Metric: g.Metric, From: g.From, To: g.To, State: string(g.State), Cause: g.Cause,
 		})

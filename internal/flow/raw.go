@@ -20,6 +20,7 @@ type rawPartition struct {
 	number   uint16
 	recorder *ingest.Recorder
 	reached  atomic.Uint64 // done, for others to read
+	received atomic.Int64  // when the last packet that is recorded was received, ms
 	done     uint64        // last frame whose readings are recorded
 	marked   uint64        // done as the store knows it
 	savedAt  vital.Instant // when the mark was last written
@@ -145,6 +146,7 @@ func (r *rawPartition) frame(ctx context.Context, f journal.Frame, w *recording)
 			}
 		}
 		w.infos = append(w.infos, info)
+		r.received.Store(int64(info.Received))
 		breathe(i)
 	}
 	r.done = f.Seq

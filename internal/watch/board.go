@@ -5,16 +5,26 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/vigilcare/vigil/alarm"
+	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
 
 // Board is the watch over the patients of one partition. It belongs to one
 // goroutine.
 type Board struct {
+	rules    *rule.Set
 	patients map[vital.PatientID]*patient
+	site     *patient                                // alarms about Vigil itself
 	changed  map[vital.PatientID]map[string]struct{} // metrics with a new latest value, since the last Drain
 	moved    map[vital.PatientID]struct{}            // watch states that changed
 	gaps     []Gap
+	effects  []alarm.Effect
+	derived  []vital.Reading
+
+	clock  vital.Instant // newest time seen: records of several partitions interleave
+	ticked vital.Instant // the last tick: a long time without one is a time without a server
+	behind int64         // ms that the flow is behind its doors, as the last tick said
 }
 
 // patient is what a board knows of one patient.
@@ -28,6 +38,7 @@ type patient struct {
 	Since   vital.Instant
 	Cause   string
 	Devices []vital.DeviceID // bound now
+	judged
 }
 
 // Plan is one line of what is expected of a patient.
@@ -63,43 +74,90 @@ type Facts struct {
 	Plan    []Plan           `json:"plan,omitempty"`
 	Standby Standby          `json:"standby"`
 	Devices []vital.DeviceID `json:"devices,omitempty"`
+	About   About            `json:"about"`
+}
+
+// Drained is what changed since the last Drain.
+type Drained struct {
+	Values  []Value
+	Watches []Watch
+	Gaps    []Gap
+	Effects []alarm.Effect
 }
 
 // Fresh is how long a value counts as fresh beside a newer one of another
 // device, ms.
 const Fresh = 60_000
 
-// NewBoard returns an empty board.
-func NewBoard() *Board {
+// NewBoard returns an empty board that judges by the set.
+func NewBoard(set *rule.Set) *Board {
 	return &Board{
+		rules:    set,
 		patients: map[vital.PatientID]*patient{},
+		site:     newPatient(),
 		changed:  map[vital.PatientID]map[string]struct{}{},
 		moved:    map[vital.PatientID]struct{}{},
 	}
 }
 
+func newPatient() *patient {
+	return &patient{Latest: map[string][]vital.Reading{}, State: Unplanned, judged: judged{About: About{AgeYears: -1}}}
+}
+
+// memory is a board as its snapshot holds it. Rules is empty while the set of
+// this program is in force: a newer program brings its own.
+type memory struct {
+	Patients map[vital.PatientID]*patient `json:"patients"`
+	Site     *patient                     `json:"site"`
+	Rules    []rule.File                  `json:"rules,omitempty"`
+	Clock    vital.Instant                `json:"clock"`
+	Ticked   vital.Instant                `json:"ticked"`
+}
+
 // Snapshot returns the board's memory; Restore takes it back.
-func (b *Board) Snapshot() ([]byte, error) { return json.Marshal(b.patients) }
+func (b *Board) Snapshot() ([]byte, error) {
+	m := memory{Patients: b.patients, Site: b.site, Clock: b.clock, Ticked: b.ticked}
+	if b.rules.Version() != rule.Default().Version() {
+		m.Rules = b.rules.Files()
+	}
+	return json.Marshal(m)
+}
 
 // Restore replaces the board's memory.
 func (b *Board) Restore(body []byte) error {
-	patients := map[vital.PatientID]*patient{}
-	if err := json.Unmarshal(body, &patients); err != nil {
+	var m memory
+	if err := json.Unmarshal(body, &m); err != nil {
 		return vital.Errorf(vital.Internal, "read the watch's snapshot: %w", err)
 	}
-	for _, p := range patients {
+	if m.Patients == nil {
+		m.Patients = map[vital.PatientID]*patient{}
+	}
+	if m.Site == nil {
+		m.Site = newPatient()
+	}
+	if len(m.Rules) > 0 {
+		set, problems := rule.Load(m.Rules)
+		if set == nil {
+			return vital.Errorf(vital.Internal, "load the rules of the watch's snapshot: %s", problems[0].Message)
+		}
+		b.rules = set
+	}
+	b.patients, b.site, b.clock, b.ticked = m.Patients, m.Site, m.Clock, m.Ticked
+	for id, p := range b.patients {
 		if p.Latest == nil {
 			p.Latest = map[string][]vital.Reading{}
 		}
+		if p.Present {
+			b.adopt(id, p, b.clock)
+		}
 	}
-	b.patients = patients
 	return nil
 }
 
 func (b *Board) of(id vital.PatientID) *patient {
 	p := b.patients[id]
 	if p == nil {
-		p = &patient{Latest: map[string][]vital.Reading{}, State: Unplanned}
+		p = newPatient()
 		b.patients[id] = p
 	}
 	return p
@@ -114,6 +172,7 @@ func (b *Board) Reading(r vital.Reading) {
 	if r.Quality.Has(vital.Late) {
 		return
 	}
+	b.pass(r.Clocks.Receive)
 	list := p.Latest[r.Metric]
 	at := slices.IndexFunc(list, func(o vital.Reading) bool { return o.Device == r.Device })
 	if at >= 0 {
@@ -128,6 +187,9 @@ func (b *Board) Reading(r vital.Reading) {
 		b.got(r.Patient, p, r.Metric, r.Clocks.Receive)
 	} else {
 		b.doubtful(r.Patient, p, r.Metric, r.Quality)
+	}
+	if p.Latest[r.Metric][0].Device == r.Device {
+		b.judgeReading(p, r)
 	}
 }
 
@@ -188,6 +250,7 @@ func (b *Board) Wave(w vital.Waveform) {
 	if w.Patient == "" || w.Quality.Has(vital.Late) {
 		return
 	}
+	b.pass(w.Clocks.Receive)
 	p := b.of(w.Patient)
 	if usable(w.Quality) {
 		b.got(w.Patient, p, w.Metric, w.Clocks.Receive)
@@ -205,28 +268,36 @@ func (b *Board) touch(id vital.PatientID, metric string) {
 	m[metric] = struct{}{}
 }
 
-// Values returns the latest values that changed since the last call, and the
-// watch states that did.
-func (b *Board) Drain() (values []Value, watches []Watch, gaps []Gap) {
+// Drain returns what changed since the last call.
+func (b *Board) Drain() Drained {
+	var d Drained
 	for id, metrics := range b.changed {
 		p := b.patients[id]
 		for metric := range metrics {
 			if v, ok := value(p.Latest[metric]); ok {
-				values = append(values, v)
+				d.Values = append(d.Values, v)
 			}
 		}
 	}
 	for id := range b.moved {
-		watches = append(watches, b.watch(id, b.patients[id]))
+		d.Watches = append(d.Watches, b.watch(id, b.patients[id]))
 	}
-	gaps = b.gaps
+	d.Gaps, d.Effects = b.gaps, b.effects
 	clear(b.changed)
 	clear(b.moved)
-	b.gaps = nil
-	slices.SortFunc(values, func(x, y Value) int {
+	b.gaps, b.effects = nil, nil
+	slices.SortFunc(d.Values, func(x, y Value) int {
 		return cmp.Or(cmp.Compare(x.Patient, y.Patient), cmp.Compare(x.Metric, y.Metric))
 	})
-	return values, watches, gaps
+	return d
+}
+
+// Derived returns the readings that were computed since the last call: to be
+// stored like those that came.
+func (b *Board) Derived() []vital.Reading {
+	d := b.derived
+	b.derived = nil
+	return d
 }
 
 func value(list []vital.Reading) (Value, bool) {

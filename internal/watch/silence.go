@@ -2,6 +2,7 @@ package watch
 
 import (
 	"slices"
+	"time"
 
 	"github.com/vigilcare/vigil/vital"
 )
@@ -15,8 +16,11 @@ const graceIntervals = 2
 
 // Facts takes what places and people say of a patient at a time.
 func (b *Board) Facts(f Facts, at vital.Instant) {
+	b.pass(at)
 	p := b.of(f.Patient)
-	p.Present, p.Standby, p.Devices = f.Present, f.Standby, f.Devices
+	was := p.Present
+	p.Present, p.Standby, p.Devices, p.About = f.Present, f.Standby, f.Devices, f.About
+	p.Alarms.Patient = f.Patient
 	if !slices.Equal(p.Plan, f.Plan) {
 		p.Plan = f.Plan
 		b.replan(f.Patient, p, at)
@@ -25,6 +29,13 @@ func (b *Board) Facts(f Facts, at vital.Instant) {
 		b.closeAll(f.Patient, p, at)
 	}
 	b.judge(f.Patient, p, at)
+	switch {
+	case p.Present:
+		b.adopt(f.Patient, p, at)
+		b.silence(f.Patient, p, at)
+	case was:
+		b.leave(p, at)
+	}
 	b.moved[f.Patient] = struct{}{}
 }
 
@@ -59,6 +70,7 @@ func (b *Board) got(id vital.PatientID, p *patient, metric string, at vital.Inst
 			s.State, s.Since, s.Cause = Got, at, ""
 			s.Last = at
 			b.judge(id, p, at)
+			b.silence(id, p, at)
 			b.moved[id] = struct{}{}
 		}
 		s.Last = max(s.Last, at)
@@ -97,13 +109,56 @@ func unusable(q vital.Quality) string {
 	return "the device doubts its own values"
 }
 
-// Tick judges every patient at a time on the fixed grid.
-func (b *Board) Tick(at vital.Instant) {
+// Ticks come every five seconds. Longer than tickMost without one means that the
+// server stood still or was not running: nobody was watched in that time.
+const tickMost = 12_000
+
+// causeServer is said of the time in which there was no server to watch.
+const causeServer = "the server was not running"
+
+// pass lets the clock go on, and notices when it had stopped.
+func (b *Board) pass(at vital.Instant) {
+	if at <= b.clock {
+		return
+	}
+	b.clock = at
+	if b.ticked == 0 || at.Sub(b.ticked) <= tickMost*time.Millisecond {
+		return
+	}
+	from := b.ticked
+	b.ticked = at
 	for _, id := range b.Patients() {
 		p := b.patients[id]
-		if !p.Present {
+		if !p.Present || p.Standby.active(at) {
 			continue
 		}
+		for i := range p.Streams {
+			s := &p.Streams[i]
+			if s.Kind != Continuous || s.State == Missing || s.Last == 0 {
+				continue
+			}
+			s.State, s.Since, s.Cause, s.Doubt = Missing, max(from, s.Last), causeServer, ""
+			s.Grace = at + vital.Instant(graceIntervals*s.Every)
+			b.gaps = append(b.gaps, Gap{Patient: id, Metric: s.Metric, From: s.Since, State: Missing, Cause: s.Cause})
+		}
+		b.judge(id, p, at)
+		b.moved[id] = struct{}{}
+	}
+}
+
+// Tick judges every patient at a time on the fixed grid. behind is how long, in
+// ms, the oldest packet that was acknowledged and not yet recorded has waited.
+func (b *Board) Tick(at vital.Instant, behind int64) {
+	b.pass(at)
+	b.ticked, b.behind = max(b.ticked, at), behind
+	for _, id := range b.Patients() {
+		b.tick(id, b.patients[id], at)
+	}
+	b.judgeTick(Site, b.site, at)
+}
+
+func (b *Board) tick(id vital.PatientID, p *patient, at vital.Instant) {
+	if p.Present {
 		before := p.State
 		changed := false
 		for i := range p.Streams {
@@ -119,7 +174,9 @@ func (b *Board) Tick(at vital.Instant) {
 		if changed || p.State != before {
 			b.moved[id] = struct{}{}
 		}
+		b.silence(id, p, at)
 	}
+	b.judgeTick(id, p, at)
 }
 
 // age moves a stream from got to late to missing.
@@ -160,6 +217,9 @@ func (b *Board) age(id vital.PatientID, p *patient, s *Stream, at vital.Instant)
 func (b *Board) cause(p *patient, s *Stream, at vital.Instant) string {
 	if s.Doubt != "" {
 		return s.Doubt
+	}
+	if b.behind > s.Every/2 {
+		return "the server is behind with its work"
 	}
 	if len(p.Devices) == 0 && s.Kind == Continuous {
 		return "no device is bound to the patient"

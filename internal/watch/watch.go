@@ -7,6 +7,7 @@
 package watch
 
 import (
+	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -44,7 +45,8 @@ type Stream struct {
 	Since  vital.Instant // when State began
 	Cause  string        // "" while got
 
-	Doubt string // why what came since the last usable reading was not usable
+	Doubt string        // why what came since the last usable reading was not usable
+	Grace vital.Instant // the server was gone: no alarm before devices had time to come back
 }
 
 // WatchState is how well a patient is watched.
@@ -74,11 +76,12 @@ type Update struct {
 	Waves   []vital.Waveform
 	Events  []vital.Event
 	Watches []Watch
+	Alarms  []alarm.Alarm // as they are now; closed ones once
 	// Changed is set when places, people or bindings changed: fetch them again.
 	Changed bool
 }
 
 // Empty reports whether there is nothing to show.
 func (u *Update) Empty() bool {
-	return len(u.Values)+len(u.Waves)+len(u.Events)+len(u.Watches) == 0 && !u.Changed
+	return len(u.Values)+len(u.Waves)+len(u.Events)+len(u.Watches)+len(u.Alarms) == 0 && !u.Changed
 }

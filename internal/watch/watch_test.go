@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/watch"
+	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -24,6 +27,8 @@ const day = vital.Instant(1_795_000_000_000 / 86_400_000 * 86_400_000)
 //	at 02:06:00 standby 10m ct scan
 //	at 02:07:00 discharge
 //	expect 02:06:00 not-watched since 02:05:10: the device sends nothing
+//	alarms 02:06:00 spo2-low high on; no-data/heart-rate medium on
+//	at 02:06:10 acknowledge spo2-low by anna
 //	gaps spo2 02:05:10-02:09:00 the device sends nothing
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -32,7 +37,7 @@ func TestScripts(t *testing.T) {
 	}
 	for _, f := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
-			s := &story{t: t, board: watch.NewBoard(), now: day}
+			s := &story{t: t, board: watch.NewBoard(rule.Default()), now: day}
 			file, err := os.Open(f)
 			if err != nil {
 				t.Fatal(err)
@@ -58,6 +63,9 @@ type story struct {
 	now   vital.Instant
 	facts watch.Facts
 	gaps  []watch.Gap
+
+	effects []alarm.Effect
+	command int64
 }
 
 func clock(s string) (vital.Instant, error) {
@@ -79,14 +87,14 @@ func text(at vital.Instant) string {
 // must not depend on the process living through it.
 func (s *story) pass(to vital.Instant) {
 	for next := s.now - s.now%5000 + 5000; next <= to; next += 5000 {
-		s.board.Tick(next)
+		s.board.Tick(next, 0)
 		s.drain()
 		if next%60_000 == 0 {
 			body, err := s.board.Snapshot()
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			s.board = watch.NewBoard()
+			s.board = watch.NewBoard(rule.Default())
 			if err := s.board.Restore(body); err != nil {
 				s.t.Fatal(err)
 			}
@@ -96,14 +104,15 @@ func (s *story) pass(to vital.Instant) {
 }
 
 func (s *story) drain() {
-	_, _, gaps := s.board.Drain()
-	s.gaps = append(s.gaps, gaps...)
+	d := s.board.Drain()
+	s.gaps = append(s.gaps, d.Gaps...)
+	s.effects = append(s.effects, d.Effects...)
 }
 
 func (s *story) line(line string) error {
 	verb, rest, _ := strings.Cut(line, " ")
 	switch verb {
-	case "at", "expect":
+	case "at", "expect", "alarms":
 		when, rest, _ := strings.Cut(rest, " ")
 		at, err := clock(when)
 		if err != nil {
@@ -112,6 +121,9 @@ func (s *story) line(line string) error {
 		s.pass(at)
 		if verb == "expect" {
 			return s.expect(rest)
+		}
+		if verb == "alarms" {
+			return s.alarms(rest)
 		}
 		return s.event(at, strings.Fields(rest))
 	case "gaps":
@@ -142,10 +154,46 @@ func (s *story) expect(want string) error {
 	return nil
 }
 
+func (s *story) alarms(want string) error {
+	var got []string
+	for _, a := range s.board.Alarms("p") {
+		name := a.Rule
+		if a.Part != "" {
+			name += "/" + a.Part
+		}
+		got = append(got, fmt.Sprintf("%s %s %s", name, a.Priority, a.Sound))
+	}
+	if len(got) == 0 {
+		got = []string{"none"}
+	}
+	if strings.Join(got, "; ") != want {
+		return fmt.Errorf("the alarms are %q", strings.Join(got, "; "))
+	}
+	return nil
+}
+
+// about changes what is known of the patient: ward high-dependency, age 71, scale 2.
+func (s *story) about(words []string) error {
+	for i := 0; i+1 < len(words); i += 2 {
+		n, err := strconv.ParseFloat(words[i+1], 64)
+		switch {
+		case words[i] == "ward":
+			s.facts.About.WardKind = words[i+1]
+		case err != nil:
+			return err
+		case words[i] == "age":
+			s.facts.About.AgeYears = n
+		case words[i] == "scale":
+			s.facts.About.SpO2Scale = int(n)
+		}
+	}
+	return nil
+}
+
 func (s *story) event(at vital.Instant, words []string) error {
 	switch words[0] {
 	case "plan":
-		s.facts = watch.Facts{Patient: "p", Present: true, Devices: []vital.DeviceID{"monitor-1"}}
+		s.facts = watch.Facts{Patient: "p", Present: true, Devices: []vital.DeviceID{"monitor-1"}, About: watch.About{AgeYears: 60, WardKind: "adult"}}
 		for _, item := range strings.Split(strings.Join(words[1:], " "), ", ") {
 			f := strings.Fields(item)
 			every, err := time.ParseDuration(f[2])
@@ -162,6 +210,20 @@ func (s *story) event(at vital.Instant, words []string) error {
 		}
 		s.facts.Standby = watch.Standby{Reason: strings.Join(words[2:], " "), By: "nurse", From: at, Until: at.Add(long)}
 		s.board.Facts(s.facts, at)
+	case "about":
+		if err := s.about(words[1:]); err != nil {
+			return err
+		}
+		s.board.Facts(s.facts, at)
+	case "acknowledge", "accept":
+		for _, a := range s.board.Alarms("p") {
+			if a.Rule == words[1] {
+				s.command++
+				s.board.Command(alarm.Command{ID: s.command, Patient: "p", Verb: alarm.Verb(words[0]), Alarm: a.ID, By: words[3], At: at})
+			}
+		}
+	case "code":
+		s.board.Reading(vital.Reading{Patient: "p", Device: "monitor-1", Metric: words[1], Value: vital.Coded(words[2]), Clocks: vital.Clocks{Receive: at, Effective: at}})
 	case "unbind":
 		s.facts.Devices = nil
 		s.board.Facts(s.facts, at)
@@ -172,7 +234,11 @@ func (s *story) event(at vital.Instant, words []string) error {
 		if err != nil {
 			return err
 		}
-		r := vital.Reading{Patient: "p", Device: "monitor-1", Metric: words[0], Value: vital.Num(d), Unit: "1", Clocks: vital.Clocks{Receive: at, Effective: at}}
+		m, ok := vital.FindMetric(words[0])
+		if !ok {
+			return fmt.Errorf("no metric %q", words[0])
+		}
+		r := vital.Reading{Patient: "p", Device: "monitor-1", Metric: words[0], Value: vital.Num(d), Unit: m.Unit, Clocks: vital.Clocks{Receive: at, Effective: at}}
 		for _, w := range words[2:] {
 			q, err := vital.ParseQuality(w)
 			if err != nil {
@@ -210,7 +276,7 @@ func TestLatestPrefersFreshMeasuredValues(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := watch.NewBoard()
+			b := watch.NewBoard(rule.Default())
 			for _, r := range tt.in {
 				b.Reading(r)
 			}
