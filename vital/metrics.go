@@ -8,6 +8,7 @@ const (
 	wide     = "IEEE 11073-10101 as in the HL7 value set devicemetric-type and public device libraries; LOINC 2.77; range: engineering bound"
 	survived = "IEEE 11073-10101; LOINC 2.77; range: core temperatures survived, 13.7 Cel (Gilbert 2000) and 46.5 Cel (Slovis 1982), with a margin"
 	news2    = "Royal College of Physicians, NEWS2, 2017; LOINC 2.77"
+	npews    = "NHS England, National PEWS, 2023, as in github.com/rcpch/digital-pews; range: engineering bound"
 	aasm     = "AASM Manual for the Scoring of Sleep, version 3, 2023"
 )
 
@@ -37,6 +38,9 @@ var Metrics = []Metric{
 	{Name: "oxygen-flow", Label: "Inhaled oxygen flow", LOINC: "3151-8", Unit: "L/min", Low: Whole(0), High: Whole(100), Group: "vital", Display: []string{"mL/min"}, Source: wide},
 	{Name: "oxygen-device", Label: "Oxygen device", Shape: Code, Group: "vital", Codes: []string{"air", "nasal-cannula", "simple-mask", "venturi", "non-rebreather", "high-flow", "cpap", "niv", "ventilator", "other"}, Source: wide},
 	{Name: "urine-output", Label: "Urine output", LOINC: "9187-6", MDC: 157744, RefID: "MDC_VOL_URINE_COL", Unit: "mL", Low: Whole(0), High: Whole(5000), Group: "vital", Display: []string{"L"}, Source: wide},
+	{Name: "capillary-refill", Label: "Capillary refill time", Unit: "s", Low: Whole(0), High: Whole(30), Group: "vital", Source: npews},
+	{Name: "work-of-breathing", Label: "Respiratory distress", Shape: Code, Group: "vital", Codes: []string{"none", "mild", "moderate", "severe"}, Source: npews},
+	{Name: "carer-concern", Label: "What the carer says", Shape: Code, Group: "vital", Codes: []string{"worse", "same", "better", "asleep", "unavailable"}, Source: npews},
 	{Name: "posture", Label: "Posture", Shape: Code, Group: "vital", Codes: []string{"supine", "prone", "left", "right", "sitting", "standing", "walking"}, Source: wide},
 	{Name: "weight", Label: "Body weight", LOINC: "29463-7", MDC: 188736, RefID: "MDC_MASS_BODY_ACTUAL", Unit: "kg", Low: Decimal{2, -1}, High: Whole(700), Group: "vital", Display: []string{"g", "[lb_av]"}, Source: wide},
 	{Name: "height", Label: "Body height", LOINC: "8302-2", MDC: 188740, RefID: "MDC_LEN_BODY_ACTUAL", Unit: "cm", Low: Whole(20), High: Whole(275), Group: "vital", Display: []string{"m", "[in_i]"}, Source: wide},
@@ -46,6 +50,15 @@ var Metrics = []Metric{
 	{Name: "muscle-mass", Label: "Muscle mass", MDC: 188776, RefID: "MDC_MASS_BODY_MUSCLE", Unit: "kg", Low: Decimal{1, -1}, High: Whole(200), Group: "vital", Display: []string{"[lb_av]"}, Source: wide},
 	{Name: "body-water", Label: "Body water", MDC: 188764, RefID: "MDC_BODY_WATER", Unit: "kg", Low: Decimal{1, -1}, High: Whole(300), Group: "vital", Display: []string{"[lb_av]"}, Source: wide},
 	{Name: "body-impedance", Label: "Body impedance", MDC: 188780, RefID: "MDC_BODY_ELECTRICAL_IMPEDANCE", Unit: "Ohm", Low: Whole(1), High: Whole(5000), Group: "vital", Source: wide},
+	// computed from the above (clinical/score)
+	{Name: "news2", Label: "NEWS2", Unit: "{score}", Low: Whole(0), High: Whole(20), Group: "vital", Source: news2},
+	{Name: "mews", Label: "MEWS", Unit: "{score}", Low: Whole(0), High: Whole(14), Group: "vital", Source: "Subbe 2001, doi:10.1093/qjmed/94.10.521"},
+	{Name: "qsofa", Label: "qSOFA", Unit: "{score}", Low: Whole(0), High: Whole(3), Group: "vital", Source: "Singer 2016, doi:10.1001/jama.2016.0287"},
+	{Name: "shock-index", Label: "Shock index", Unit: "1", Low: Whole(0), High: Whole(350), Group: "vital", Source: "heart rate over systolic pressure; range: of the two"},
+	{Name: "pews", Label: "National PEWS (England)", Unit: "{score}", Low: Whole(0), High: Whole(26), Group: "vital", Source: npews},
+	{Name: "meows", Label: "MEOWS (CEMACH)", Unit: "{score}", Low: Whole(0), High: Whole(14), Group: "vital", Source: "Singh 2012, doi:10.1111/j.1365-2044.2011.06896.x, two points for red and one for yellow"},
+	{Name: "heart-rate-baseline-z", Label: "Heart rate against the person's own baseline", Unit: "{z}", Low: Whole(-100), High: Whole(100), Group: "vital", Source: "clinical/baseline"},
+	{Name: "resp-rate-baseline-z", Label: "Respiratory rate against the person's own baseline", Unit: "{z}", Low: Whole(-100), High: Whole(100), Group: "vital", Source: "clinical/baseline"},
 	// heart, vessels and brain
 	{Name: "rr-interval", Label: "RR interval", LOINC: "8637-1", MDC: 147240, RefID: "MDC_ECG_TIME_PD_RR_GL", Unit: "ms", Low: Whole(100), High: Whole(20000), Group: "cardiac", Display: []string{"s"}, Source: wide},
 	{Name: "hrv-sdnn", Label: "Heart rate variability (SDNN)", LOINC: "80404-7", Unit: "ms", Low: Whole(0), High: Whole(1000), Group: "cardiac", Source: wide},

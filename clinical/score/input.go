@@ -2,6 +2,8 @@ package score
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vigilcare/vigil/vital"
@@ -42,6 +44,11 @@ type Vitals struct {
 	Temperature   Input `json:"temperature"`   // "Cel"
 	Consciousness Input `json:"consciousness"` // code of ACVPU
 	GCS           Input `json:"gcs"`           // "{score}", 3 to 15
+
+	InspiredOxygen  Input `json:"inspiredOxygen"`  // "%": FiO2
+	CapillaryRefill Input `json:"capillaryRefill"` // "s"
+	WorkOfBreathing Input `json:"workOfBreathing"` // code: none mild moderate severe
+	CarerConcern    Input `json:"carerConcern"`    // code: worse same better asleep unavailable
 
 	OnOxygen  Answer  `json:"onOxygen"`  // said outright; Unknown: from OxygenDevice and OxygenFlow
 	SpO2Scale int     `json:"spo2Scale"` // 1 or 2 as set by a clinician; 0: nobody has set one
@@ -86,22 +93,35 @@ func Collect(latest func(metric string) Input) Vitals {
 		Temperature:   pick("temperature", "temperature-core"),
 		Consciousness: pick("consciousness"),
 		GCS:           pick("gcs"),
-		AgeYears:      -1,
+
+		InspiredOxygen:  pick("fio2"),
+		CapillaryRefill: pick("capillary-refill"),
+		WorkOfBreathing: pick("work-of-breathing"),
+		CarerConcern:    pick("carer-concern"),
+		AgeYears:        -1,
 	}
 }
 
-// step is how finely a chart is kept: ten to the power of it steps in one unit.
-type step int
+// step is how finely a chart is kept: ten to the power of places steps in one unit.
+type step struct {
+	places int
+	cut    bool // what lies between two steps belongs to the lower one
+}
 
-const (
-	whole  step = 0
-	tenths step = 1
+var (
+	whole  = step{}
+	tenths = step{places: 1}
+	cut    = step{cut: true} // whole numbers, cut off
 )
 
-// chart returns v counted in the chart's steps, rounded to the nearest, halves up.
+// chart returns v counted in the chart's steps, rounded to the nearest, halves
+// up, or cut off.
 func (s step) chart(v vital.Decimal) (int64, bool) {
+	if s.cut {
+		return v.Floor(s.places)
+	}
 	// With one digit more than needed, floor((floor(10x)+5)/10) is floor(x+1/2).
-	fine, ok := v.Floor(int(s) + 1)
+	fine, ok := v.Floor(s.places + 1)
 	if !ok || fine > 1e17 || fine < -1e17 {
 		return 0, false
 	}
@@ -141,8 +161,8 @@ type sheet struct {
 	result  Result
 	now     vital.Instant
 	repeat  time.Duration // inputs older than this are stale; 0: none are
-	refusal []string
-	missing []string // in words
+	refusal []string      // in words
+	missing []string      // in words
 	points  int
 	worst   int // most points of a single part
 }
@@ -161,12 +181,18 @@ func (h head) sheet(v Vitals, now vital.Instant) *sheet {
 	}
 	s.result = Result{Name: h.name, Title: h.title, Version: h.version, At: now, Source: h.source, Repeat: v.Repeat, Missing: []string{}}
 	if applies, why := h.applies(v); !applies {
-		s.refuse(why)
+		s.refuse("", why)
 	}
 	return s
 }
 
-func (s *sheet) refuse(why string) { s.refusal = append(s.refusal, why) }
+// refuse notes why there can be no score; name is the part at fault, "" none.
+func (s *sheet) refuse(name, why string) {
+	if name != "" {
+		s.result.Faults = append(s.result.Faults, name)
+	}
+	s.refusal = append(s.refusal, why)
+}
 
 // lack notes that something is not known: name for programs, why for people.
 func (s *sheet) lack(name, why string) {
@@ -230,18 +256,28 @@ func words(d time.Duration) string {
 // whose unit the scale is in and whose range the value must lie in.
 func (s *sheet) number(name, label, metric string, in Input, on scale) {
 	p, usable := s.part(name, label, in)
-	charted, ok := s.charted(p, label, metric, in, on.step)
+	charted, ok := s.charted(p, metric, in, on.step)
 	if usable && ok {
 		s.give(p, on.points(charted))
 	}
 }
 
-// charted returns a present value in steps of its chart. A value that makes no
-// sense refuses the score, whether it would have been used or not.
-func (s *sheet) charted(p *Part, label, metric string, in Input, to step) (int64, bool) {
-	if !in.Present {
+// charted returns a present value in steps of its chart.
+func (s *sheet) charted(p *Part, metric string, in Input, to step) (int64, bool) {
+	v, ok := s.value(p, metric, in)
+	if !ok {
 		return 0, false
 	}
+	return to.chart(v)
+}
+
+// value returns a present value in the unit of its metric. One that makes no
+// sense refuses the score, whether it would have been used or not.
+func (s *sheet) value(p *Part, metric string, in Input) (vital.Decimal, bool) {
+	if !in.Present {
+		return vital.Decimal{}, false
+	}
+	label := p.Label
 	m := vital.LookMetric(metric)
 	v, err := vital.Decimal{}, error(nil)
 	if in.Value.IsCode() {
@@ -250,15 +286,14 @@ func (s *sheet) charted(p *Part, label, metric string, in Input, to step) (int64
 		v, err = m.Convert(in.Value.Number, in.Unit, m.Unit)
 	}
 	if err != nil {
-		s.refuse(fmt.Sprintf("%s %s %s: %v", label, p.Value, p.Unit, err))
-		return 0, false
+		s.refuse(p.Name, fmt.Sprintf("%s %s %s: %v", label, p.Value, p.Unit, err))
+		return vital.Decimal{}, false
 	}
-	n, ok := to.chart(v)
-	if !ok || v.Compare(m.Low) < 0 || v.Compare(m.High) > 0 {
-		s.refuse(fmt.Sprintf("%s %s %s is not plausible: want %s to %s %s", label, p.Value, p.Unit, m.Low, m.High, m.Unit))
-		return 0, false
+	if v.Compare(m.Low) < 0 || v.Compare(m.High) > 0 {
+		s.refuse(p.Name, fmt.Sprintf("%s %s %s is not plausible: want %s to %s %s", label, p.Value, p.Unit, m.Low, m.High, m.Unit))
+		return vital.Decimal{}, false
 	}
-	return n, true
+	return v, true
 }
 
 func (s *sheet) give(p *Part, points int) {
@@ -267,18 +302,48 @@ func (s *sheet) give(p *Part, points int) {
 	s.worst = max(s.worst, points)
 }
 
-// done settles status and reason. bands names the response to so many points and
-// the most of a single part; it is asked for a lower bound too.
-func (s *sheet) done(respond func(points, worst int) response) Result {
+// code adds a part scored on a code. A code that the parameter knows and this
+// score has no row for is missing; any other refuses the score.
+func (s *sheet) code(name, label, metric string, in Input, points map[string]int) {
+	p, usable := s.part(name, label, in)
+	if !in.Present {
+		return
+	}
+	if !slices.Contains(vital.LookMetric(metric).Codes, in.Value.Code) {
+		s.refuse(name, fmt.Sprintf("%s %q: want one of %s", label, in.Value, strings.Join(vital.LookMetric(metric).Codes, " ")))
+		return
+	}
+	if !usable {
+		return
+	}
+	n, row := points[in.Value.Code]
+	if !row {
+		s.drop(p, fmt.Sprintf("%s %s has no row in %s", label, in.Value, s.result.Title))
+		return
+	}
+	s.give(p, n)
+}
+
+// settle decides the status and gives the reason in words.
+func (s *sheet) settle() Status {
 	r := &s.result
 	switch {
 	case len(s.refusal) > 0:
-		r.Status, r.Reason, r.Parts = Refused, sentence(s.refusal), visible(r.Parts)
-		return *r
+		r.Status, r.Reason, r.Parts = Refused, strings.Join(s.refusal, "; "), withoutPoints(r.Parts)
 	case len(s.missing) > 0:
-		r.Status, r.Reason = Incomplete, sentence(s.missing)
+		r.Status, r.Reason = Incomplete, strings.Join(s.missing, "; ")
 	default:
 		r.Status = OK
+	}
+	return r.Status
+}
+
+// done ends a score that is the sum of its points. respond gives the response to
+// so many points and the most of a single part; it is asked for a lower bound too.
+func (s *sheet) done(respond func(points, worst int) response) Result {
+	r := &s.result
+	if s.settle() == Refused {
+		return *r
 	}
 	r.Score = vital.Whole(int64(s.points))
 	to := respond(s.points, s.worst)
@@ -305,21 +370,10 @@ type response struct {
 	lowest          bool // holds of any score: a lower bound in it says nothing
 }
 
-// visible takes the points off the parts of a refused score: there is no sum.
-func visible(parts []Part) []Part {
+// withoutPoints takes the points off the parts of a refused score: there is no sum.
+func withoutPoints(parts []Part) []Part {
 	for i := range parts {
 		parts[i].Points = 0
 	}
 	return parts
-}
-
-func sentence(reasons []string) string {
-	text := ""
-	for i, r := range reasons {
-		if i > 0 {
-			text += "; "
-		}
-		text += r
-	}
-	return text
 }

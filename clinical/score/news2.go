@@ -12,7 +12,11 @@ var news2Head = head{
 	name: "news2", title: "NEWS2", version: "2017", source: news2Source, longest: news2Routine, applies: news2Applies,
 }
 
-const news2Source = "Royal College of Physicians, National Early Warning Score (NEWS) 2, 2017, charts 1 and 4; SpO2 scales also in Echevarria 2019, doi:10.1136/thoraxjnl-2018-211968-table-1"
+// The two copies that agree: the report's own charts; and, row by row, the tables
+// printed in Thorax (both SpO2 scales) and in the Postgraduate Medical Journal
+// (respiration rate, SpO2, pressure, pulse, consciousness), with the temperature
+// row of the first NEWS, which the second kept.
+const news2Source = "Royal College of Physicians, National Early Warning Score (NEWS) 2, London 2017, charts 1 and 4; rows as in the tables of Thorax (thorax.bmj.com markup 192780) and Postgrad Med J (pmj.bmj.com markup 170929)"
 
 // The NEWS scoring system, chart 1 of the report.
 var (
@@ -76,7 +80,7 @@ func NEWS2(v Vitals, now vital.Instant) Result {
 	s.air(v, oxygen)
 	s.number("systolic", "Systolic blood pressure", "bp-systolic", v.Systolic, news2Systolic)
 	s.number("pulse", "Pulse", "pulse-rate", v.Pulse, news2Pulse)
-	s.awake("consciousness", "Consciousness", v.Consciousness, map[string]int{"A": 0, "C": 3, "V": 3, "P": 3, "U": 3})
+	s.code("consciousness", "Consciousness", "consciousness", v.Consciousness, map[string]int{"A": 0, "C": 3, "V": 3, "P": 3, "U": 3})
 	s.number("temperature", "Temperature", "temperature", v.Temperature, news2Temperature)
 	return s.done(news2Response)
 }
@@ -84,13 +88,13 @@ func NEWS2(v Vitals, now vital.Instant) Result {
 func (s *sheet) news2SpO2(v Vitals, oxygen breathing) {
 	const name, label = "spo2", "Oxygen saturation"
 	p, usable := s.part(name, label, v.SpO2)
-	charted, ok := s.charted(p, label, "spo2", v.SpO2, whole)
+	charted, ok := s.charted(p, "spo2", v.SpO2, whole)
 	usable = usable && ok
 	switch {
 	case v.SpO2Scale == 1 && usable:
 		s.give(p, news2SpO2Scale1.points(charted))
 	case v.SpO2Scale == 2 && oxygen.answer == Unknown:
-		s.refuse("SpO2 scale 2 reads 93 % and more differently on air and on oxygen, and nobody has said which the patient breathes")
+		s.refuse("oxygen", "SpO2 scale 2 reads 93 % and more differently on air and on oxygen, and nobody has said which the patient breathes")
 	case v.SpO2Scale == 2 && usable && oxygen.answer == Yes:
 		s.give(p, news2SpO2Oxygen.points(charted))
 	case v.SpO2Scale == 2 && usable:
@@ -101,7 +105,7 @@ func (s *sheet) news2SpO2(v Vitals, oxygen breathing) {
 		}
 		s.lack("spo2-scale", "no SpO2 scale has been set: a clinician chooses scale 1 or scale 2")
 	case v.SpO2Scale != 1 && v.SpO2Scale != 2:
-		s.refuse(fmt.Sprintf("SpO2 scale %d: there is 1 and 2", v.SpO2Scale))
+		s.refuse("spo2-scale", fmt.Sprintf("SpO2 scale %d: there is 1 and 2", v.SpO2Scale))
 	}
 }
 
@@ -173,22 +177,6 @@ func (s *sheet) air(v Vitals, b breathing) {
 func (s *sheet) plain(p *Part, v Vitals, word string) {
 	if v.OnOxygen != Unknown {
 		p.Value = word
-	}
-}
-
-// awake adds a part scored on a code of ACVPU.
-func (s *sheet) awake(name, label string, in Input, points map[string]int) {
-	p, usable := s.part(name, label, in)
-	if !in.Present {
-		return
-	}
-	n, known := points[in.Value.Code]
-	if !known {
-		s.refuse(fmt.Sprintf("%s %q: want A, C, V, P or U", label, in.Value))
-		return
-	}
-	if usable {
-		s.give(p, n)
 	}
 }
 

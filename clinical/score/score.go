@@ -63,8 +63,17 @@ type Score struct {
 
 // Catalogue is every score, read top to bottom.
 var Catalogue = []Score{
-	{Name: news2Head.name, Title: news2Head.title, Version: news2Head.version, Metric: "news2", Unit: "{score}", Applies: news2Applies, Compute: NEWS2,
-		Reads: []string{"resp-rate", "airway-rate", "spo2", "oxygen-device", "oxygen-flow", "bp-systolic", "abp-systolic", "pulse-rate", "heart-rate", "consciousness", "temperature", "temperature-core"}},
+	news2Head.row(NEWS2, "{score}", "resp-rate", "airway-rate", "spo2", "oxygen-device", "oxygen-flow", "bp-systolic", "abp-systolic", "pulse-rate", "heart-rate", "consciousness", "temperature", "temperature-core"),
+	mewsHead.row(MEWS, "{score}", "resp-rate", "airway-rate", "bp-systolic", "abp-systolic", "pulse-rate", "heart-rate", "consciousness", "temperature", "temperature-core"),
+	qsofaHead.row(QSOFA, "{score}", "resp-rate", "airway-rate", "bp-systolic", "abp-systolic", "consciousness", "gcs"),
+	shockIndexHead.row(ShockIndex, "1", "pulse-rate", "heart-rate", "bp-systolic", "abp-systolic"),
+	pewsHead.row(PEWS, "{score}", "resp-rate", "airway-rate", "work-of-breathing", "spo2", "oxygen-device", "oxygen-flow", "fio2", "pulse-rate", "heart-rate", "bp-systolic", "abp-systolic", "capillary-refill", "consciousness", "carer-concern"),
+	meowsHead.row(MEOWS, "{score}", "resp-rate", "airway-rate", "spo2", "bp-systolic", "abp-systolic", "bp-diastolic", "abp-diastolic", "pulse-rate", "heart-rate", "consciousness", "temperature", "temperature-core"),
+}
+
+// row makes the catalogue's row; the metric of a score has its name.
+func (h head) row(compute func(Vitals, vital.Instant) Result, unit string, reads ...string) Score {
+	return Score{Name: h.name, Title: h.title, Version: h.version, Metric: h.name, Unit: unit, Reads: reads, Applies: h.applies, Compute: compute}
 }
 
 // Find returns the row with that name.
@@ -100,10 +109,11 @@ type Result struct {
 	Status   Status        `json:"status"`
 	Score    vital.Decimal `json:"score"`    // OK: the score; Incomplete: at least; Refused: 0, not to be shown
 	Band     string        `json:"band"`     // "5 to 6", "at least 5": which row of the response table
-	Risk     string        `json:"risk"`     // "low", "low-medium", "medium", "high" where the score names one
+	Risk     string        `json:"risk"`     // the band's name, as the page of the score lists them: "low", "high"; "" unknown
 	Response string        `json:"response"` // what its source asks for, in our words
 	Parts    []Part        `json:"params"`
 	Missing  []string      `json:"missing"`          // names of parameters that are missing or stale, and of facts ("age", "spo2-scale")
+	Faults   []string      `json:"faults,omitempty"` // of Refused: names of the parts whose value made no sense
 	Reason   string        `json:"reason,omitempty"` // of Incomplete and Refused, in words
 	Source   string        `json:"source"`
 	Caveats  []string      `json:"caveats,omitempty"`
