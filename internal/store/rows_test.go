@@ -12,6 +12,7 @@ import (
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/person"
 	"github.com/vigilcare/vigil/test/need"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -39,6 +40,11 @@ func life(t *testing.T, d *store.DB, patient, device string, problem vital.Insta
 	got(d.Observe(ctx, entry("patient.observe"), store.Observation{ID: "o-" + patient, Patient: p, At: t0 + 5, Note: "round"}))(t)
 	got(d.Annotate(ctx, entry("patient.annotate"), store.Annotation{ID: "n-" + patient, Patient: p, At: t0 + 6, Text: "remark"}))(t)
 	got(d.SetStandby(ctx, entry("patient.standby"), store.Standby{ID: "s-" + patient, Patient: p, Reason: "theatre", From: t0, Until: 1 << 60}))(t)
+	must(t, d.PutContact(ctx, entry("patient.write"), person.Contact{Patient: p, Name: "Contact of " + patient, Phone: "+4179", Detail: true}))
+	must(t, d.OpenPage(ctx, entry("alarm.emergency"), store.PageStep{
+		Page: store.Page{ID: "pg-" + patient, Alarm: "al-" + patient, Patient: p, Kind: "emergency", Priority: vital.High, At: t0 + 9},
+		Add:  []store.Delivery{{Page: "pg-" + patient, Alarm: "al-" + patient, Person: "contact", Channel: "contact-sms", Kind: "sms", Priority: vital.High, State: store.Queued, At: t0 + 9}},
+	}))
 	must(t, d.SetPlan(ctx, entry("patient.plan"), p, []store.PlanItem{{Metric: "heart-rate", Kind: "continuous", Every: 10}}))
 }
 
@@ -71,9 +77,13 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		"Occupants of all": func() (any, error) { return d.Occupants(ctx, r, "", t0+1) },
 		"Beds of all":      func() (any, error) { return d.Beds(ctx, r, "") },
 		"Rooms of all":     func() (any, error) { return d.Rooms(ctx, r, "") },
+		"Stations":         func() (any, error) { return d.Stations(ctx, r, store.StationFilter{}) },
+		"ChainOf the site": func() (any, error) { return d.ChainOf(ctx, r, "") },
 	}
 	for _, w := range []vital.WardID{"w-a", "w-x"} {
 		all["Ward "+string(w)] = func() (any, error) { return d.Ward(ctx, r, w) }
+		all["Cover "+string(w)] = func() (any, error) { return d.Cover(ctx, r, w, t0+1) }
+		all["ChainOf "+string(w)] = func() (any, error) { return d.ChainOf(ctx, r, w) }
 		all["Rooms "+string(w)] = func() (any, error) { return d.Rooms(ctx, r, w) }
 		all["Beds "+string(w)] = func() (any, error) { return d.Beds(ctx, r, w) }
 		all["Alarms "+string(w)] = func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{Ward: w}) }
@@ -104,6 +114,8 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Bindings of "+n] = func() (any, error) { return d.Bindings(ctx, r, store.BindingFilter{Device: dev}) }
 		all["Alarm "+n] = func() (any, error) { return d.Alarm(ctx, r, "al-p-"+n) }
 		all["AlarmDeeds "+n] = func() (any, error) { return d.AlarmDeeds(ctx, r, "al-p-"+n) }
+		all["DeliveriesOf "+n] = func() (any, error) { return d.DeliveriesOf(ctx, r, "al-p-"+n) }
+		all["ContactOf "+n] = func() (any, error) { return d.ContactOf(ctx, r, p) }
 		all["DeedsOfCommand "+n] = func() (any, error) { return d.DeedsOfCommand(ctx, r, commandOf("p-"+n)) }
 		all["Alarms of "+n] = func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{Patient: p}) }
 		all["LimitsOf "+n] = func() (any, error) { return d.LimitsOf(ctx, r, p, t0+1) }
