@@ -17,6 +17,14 @@ import (
 const (
 	segmentSuffix = ".vjs"
 	firstFile     = "first" // the first sequence that has not been expired
+	// growth is how far a segment is filled with zeros ahead of its frames: then
+	// a sync writes data and leaves the file system's own books alone. An append
+	// that needs them writes them. Written and synced beside the appends, 256 KiB at
+	// a time, acknowledgements came later: taken in turn on a shared machine, vigil
+	// bench ingest -clients 1000 -rate 3000 had a median p99 of 47 ms (14 runs)
+	// against 13 ms (15 runs). Both are one file, so a frame's sync waits for the
+	// zeros and the new size all the same, and there are more of them.
+	growth = 1 << 20
 )
 
 // fileLine is one partition: a directory of segments, of which the last grows.
@@ -25,13 +33,10 @@ type fileLine struct {
 	directory string
 	size      int64 // at which a new segment is begun
 
-	writing sync.Mutex                         // one append or expiry at a time; guards what follows
-	sync    func(*os.File) error               // syncData, but for tests
-	zero    func(*os.File, int64, int64) error // writeZeros, but for tests
-	file    *os.File                           // the last segment
-	extent  int64                              // to where it may be written, zeros included
-	growing *growth                            // nil: none
-	starved bool                               // the last growth failed; not tried again before an append needs it
+	writing sync.Mutex           // one append or expiry at a time; guards what follows
+	sync    func(*os.File) error // syncData, but for tests
+	file    *os.File             // the last segment
+	extent  int64                // its size on disk, zeros included
 	buffer  []byte
 	failed  error
 	torn    []byte // half-written bytes behind the last frame
@@ -67,7 +72,7 @@ func (l *fileLine) view() lineView {
 
 // openLine reads the end of a line, or begins it.
 func openLine(directory string, at Line, size int64) (*fileLine, error) {
-	l := &fileLine{at: at, directory: directory, size: size, sync: syncData, zero: writeZeros, first: 1, grown: make(chan struct{})}
+	l := &fileLine{at: at, directory: directory, size: size, sync: syncData, first: 1, grown: make(chan struct{})}
 	if err := os.Mkdir(directory, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
@@ -124,7 +129,7 @@ func (l *fileLine) begin(first uint64) error {
 	if l.file != nil {
 		l.file.Close()
 	}
-	l.file, l.extent, l.starved = f, segmentHead, false
+	l.file, l.extent = f, segmentHead
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	kept := append([]segment(nil), l.segments...)
@@ -195,9 +200,6 @@ func (l *fileLine) clearTorn() error {
 func (l *fileLine) append(last uint64, frame []byte) (uint64, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	if l.failed == nil {
-		l.failed = l.hearGrowth()
-	}
 	if l.failed != nil {
 		return 0, vital.Errorf(vital.Internal, "the disk failed before: %w", l.failed)
 	}
@@ -222,14 +224,19 @@ func (l *fileLine) append(last uint64, frame []byte) (uint64, error) {
 	close(l.grown)
 	l.grown = make(chan struct{})
 	l.mutex.Unlock()
-	l.growAhead()
 	return last + 1, nil
 }
 
 // write puts the buffer behind the last frame.
 func (l *fileLine) write() error {
-	if err := l.makeRoom(l.tail + int64(len(l.buffer))); err != nil {
-		return err
+	end := l.tail + int64(len(l.buffer))
+	if end > l.extent {
+		extent := (end/growth + 1) * growth
+		from := max(end, l.extent)
+		if _, err := l.file.WriteAt(make([]byte, extent-from), from); err != nil {
+			return err
+		}
+		l.extent = extent
 	}
 	if _, err := l.file.WriteAt(l.buffer, l.tail); err != nil {
 		return err
@@ -239,9 +246,6 @@ func (l *fileLine) write() error {
 
 // roll ends the last segment and begins a new one.
 func (l *fileLine) roll() error {
-	if err := l.awaitGrowth(); err != nil {
-		return err
-	}
 	if err := l.file.Truncate(l.tail); err != nil {
 		return err
 	}
@@ -282,9 +286,6 @@ func (l *fileLine) expire(keep uint64) error {
 func (l *fileLine) close() bool {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	if err := l.awaitGrowth(); err != nil && l.failed == nil {
-		l.failed = err
-	}
 	if l.file != nil {
 		l.file.Close()
 		l.file = nil
