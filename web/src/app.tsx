@@ -3,6 +3,7 @@ import { lazy, Suspense, useEffect } from 'react'
 import { Redirect, Route, Switch } from 'wouter'
 import { Refusal } from './api/client'
 import { useMe, useWards } from './api/queries'
+import { alarms } from './live/alarms'
 import { live } from './live/store'
 import { socket } from './live/socket'
 import { WardPage } from './pages/ward/ward'
@@ -11,6 +12,7 @@ import { startOutbox } from './pages/round/outbox'
 import { Shell } from './parts/shell'
 import { Empty, Skeleton, Trouble } from './parts/states'
 import { useApplyPreferences } from './preferences'
+import { station } from './sound/station'
 import { useSay } from './words'
 
 const page = <P extends object>(load: () => Promise<{ default: React.ComponentType<P> }>) => lazy(load)
@@ -18,6 +20,7 @@ const page = <P extends object>(load: () => Promise<{ default: React.ComponentTy
 const Patient = page(() => import('./pages/patient/patient'))
 const Round = page(() => import('./pages/round/round'))
 const Patients = page(() => import('./pages/patients/patients'))
+const Alarms = page(() => import('./pages/alarms/alarms'))
 const Devices = page(() => import('./pages/devices/devices'))
 const Device = page(() => import('./pages/devices/device'))
 const Start = page(() => import('./pages/devices/start'))
@@ -31,17 +34,20 @@ export function App() {
   const client = useQueryClient()
   useApplyPreferences()
   const signedIn = me.data !== undefined
+  const user = me.data?.id ?? ''
   useEffect(() => {
     if (!signedIn) return
     socket.start()
     startOutbox()
+    station.start(user)
+    alarms.onChange = (ids) => ids.forEach((id) => void client.invalidateQueries({ queryKey: ['alarm', id] }))
     live.onChanged = () => {
       void client.invalidateQueries({ queryKey: ['ward'] })
       void client.invalidateQueries({ queryKey: ['patient'] })
       void client.invalidateQueries({ queryKey: ['devices'] })
       void client.invalidateQueries({ queryKey: ['device'] })
     }
-  }, [client, signedIn])
+  }, [client, signedIn, user])
 
   if (me.isPending) return null
   const mustSignIn = me.error instanceof Refusal && me.error.kind === 'unauthenticated'
@@ -68,6 +74,9 @@ export function App() {
           </Route>
           <Route path="/patients">
             <Patients />
+          </Route>
+          <Route path="/alarms">
+            <Alarms />
           </Route>
           <Route path="/devices">
             <Devices />

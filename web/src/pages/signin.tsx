@@ -4,6 +4,7 @@ import { useEffect, useRef, useState, type FormEvent } from 'react'
 import { post, Refusal } from '../api/client'
 import type { Me } from '../api/types'
 import { refusalText } from '../parts/states'
+import { askForTest } from '../sound/station'
 import { useSay } from '../words'
 
 /** By name and password, or by a one-time link (/sign-in#secret), after which a password is chosen. */
@@ -20,6 +21,7 @@ export default function SignIn({ choose = false }: { choose?: boolean }) {
 
   const enter = (me: Me) => {
     if (me.password === false && me.class === 'user') return setStep('choose')
+    askForTest()
     history.replaceState(null, '', '/')
     client.setQueryData(['me'], me)
     void client.invalidateQueries()
@@ -42,6 +44,7 @@ export default function SignIn({ choose = false }: { choose?: boolean }) {
     try {
       if (step === 'choose') {
         await post('/me/password', { old: '', new: password })
+        askForTest()
         history.replaceState(null, '', '/')
         await client.invalidateQueries()
       } else enter(await post<Me>('/session', { username: name, password }))

@@ -5,6 +5,7 @@ import { useMe } from '../api/queries'
 import { usePreferences } from '../preferences'
 import { unitText } from '../units/units'
 import { known, languages, useSay, type Key } from '../words'
+import { setKeys, useKeysOn } from './keys'
 
 // Every metric that shares a quantity follows one choice.
 const quantities: { name: Extract<Key, `preferences.${string}`>; units: string[]; metrics: string[] }[] = [
@@ -19,6 +20,7 @@ export default function PreferencesDialog({ close }: { close: () => void }) {
   const me = useMe().data
   const client = useQueryClient()
   const { preferences, change } = usePreferences()
+  const keys = useKeysOn()
   const units = preferences.units ?? {}
   const choose = (metrics: string[], unit: string, own: string) => {
     const next = { ...units }
@@ -45,6 +47,7 @@ export default function PreferencesDialog({ close }: { close: () => void }) {
         ))}
         <p className="small quiet">{say('preferences.units.note')}</p>
         <Checkbox label={say('preferences.privacy')} checked={preferences.privacy === true} onChange={(e) => change({ privacy: e.currentTarget.checked })} />
+        <Checkbox label={say('alarm.keys')} description={say('alarm.keys.note')} checked={keys} onChange={(e) => setKeys(e.currentTarget.checked)} />
         <div className="row ask-end">
           {!me?.demo && (
             <Button variant="default" onClick={leave}>

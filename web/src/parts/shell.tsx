@@ -6,11 +6,14 @@ import { Link, useLocation, useSearch } from 'wouter'
 import { useMe, useWards } from '../api/queries'
 import { useLink, useNow } from '../live/store'
 import { usePreferences } from '../preferences'
+import { SoundSign } from '../sound/sign'
 import { clock, date } from '../time/zone'
 import { useSay } from '../words'
 import { AlarmBar } from './alarm-bar'
+import { useOpenAlarm } from './open-alarm'
 import { WaitingBar } from './waiting-bar'
 
+const AlarmDrawer = lazy(() => import('../pages/alarms/drawer'))
 const PreferencesDialog = lazy(() => import('./preferences-dialog'))
 
 /** The wall clock of the ward that is shown; of the first ward elsewhere. */
@@ -40,6 +43,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const kiosk = useKiosk() || me?.class === 'kiosk'
   const { preferences, change } = usePreferences()
   const [open, setOpen] = useState(false)
+  const [alarm, openAlarm] = useOpenAlarm()
   const light = preferences.theme === 'light'
   return (
     <div className="shell" data-kiosk={kiosk || undefined}>
@@ -78,10 +82,15 @@ export function Shell({ children }: { children: ReactNode }) {
       </header>
       <LinkBanner />
       <WaitingBar />
-      <AlarmBar zone={zone} kiosk={kiosk} />
+      <AlarmBar zone={zone} kiosk={kiosk} side={<SoundSign />} />
       <main id="content" tabIndex={0}>
         {children}
       </main>
+      {alarm && !kiosk && (
+        <Suspense>
+          <AlarmDrawer id={alarm} zone={zone} close={() => openAlarm(null)} />
+        </Suspense>
+      )}
       {open && (
         <Suspense>
           <PreferencesDialog close={() => setOpen(false)} />
