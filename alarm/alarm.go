@@ -214,6 +214,7 @@ type Heard struct {
 	Part     string        `json:"part,omitempty"`
 	At       vital.Instant `json:"at"`                 // newest Finding.At
 	Received vital.Instant `json:"received,omitempty"` // newest evidence, by Vigil's clock; 0: there was none
+	Noted    vital.Instant `json:"noted"`              // when that was, or when its alarm closed
 }
 
 // Input is what Step works on, in this order: findings, commands, then time.

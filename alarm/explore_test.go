@@ -375,9 +375,16 @@ func raisedIn(x transition, id string) bool {
 // isLate is the definition of late, read off the state before.
 func isLate(x transition) bool {
 	f, _ := x.finding()
+	at, received := min(f.At, x.in.Now), newestReceived(f)
 	for _, h := range x.before.Heard {
-		if h.Rule == f.Rule && h.Part == f.Part {
-			return f.At < h.At
+		switch {
+		case h.Rule != f.Rule || h.Part != f.Part:
+		case h.Noted < x.in.Now-3600_000 && of(x.before, h.Rule, h.Part) == nil:
+			return false
+		case h.Received != 0 && received != 0:
+			return received < h.Received && at <= h.At
+		default:
+			return at < h.At
 		}
 	}
 	return false

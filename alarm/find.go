@@ -17,16 +17,16 @@ func (w *work) finding(f *vital.Finding) {
 	}
 	at, received := clocks(f, w.now)
 	i := w.find(f.Rule, f.Part)
-	if h := w.heard(f.Rule, f.Part); h >= 0 && (i >= 0 || !w.Heard[h].old(w.now)) && w.Heard[h].late(at, received) {
+	if h := w.known(f.Rule, f.Part); h >= 0 && w.Heard[h].late(at, received) {
 		return
 	}
 	switch f.Stand {
 	case vital.Present:
-		w.hear(f, at, received)
+		news := w.hear(f, at, received)
 		if i < 0 {
 			w.raise(f, at)
 		} else {
-			w.present(i, f)
+			w.present(i, f, news)
 		}
 	case vital.Absent:
 		w.hear(f, at, received)
@@ -95,10 +95,10 @@ func (a *Alarm) off(o Switch) {
 }
 
 // present goes on with an episode.
-func (w *work) present(i int, f *vital.Finding) {
+func (w *work) present(i int, f *vital.Finding, news bool) {
 	was := &w.Alarms[i]
 	back := was.Condition == Ended
-	measured := was.Sound == Snoozed && measuredAfter(f, was.Silenced.At)
+	measured := was.Sound == Snoozed && news && measuredAfter(f, was.Silenced.At)
 	freed := f.Always && (was.Sound == Snoozed || was.Sound == Off)
 	found, before := was.Condition == Unknown, was.Priority
 	if !back && !found && !measured && !freed && was.says(f) {

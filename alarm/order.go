@@ -10,8 +10,8 @@ import (
 	"github.com/vigilcare/vigil/vital"
 )
 
-// remember is how long a condition without an alarm is remembered after it was
-// last heard of, ms, and mostHeard how many of them. What is forgotten can be
+// remember is how long a condition without an alarm is remembered after there was
+// news of it or its alarm closed, ms, and mostHeard how many of them. What is forgotten can be
 // raised by a finding that is later than that: forgetting errs towards an alarm.
 const (
 	remember  = vital.Instant(3600_000)
@@ -88,32 +88,37 @@ func (h Heard) late(at, received vital.Instant) bool {
 	return at < h.At
 }
 
-// old reports whether a condition without an alarm is to be forgotten.
-func (h Heard) old(now vital.Instant) bool { return max(h.At, h.Received) < now-remember }
+// forgotten reports whether something was heard of so long ago that it counts as
+// never heard of. What has an open alarm is never forgotten.
+func (w *work) forgotten(h Heard) bool {
+	return h.Noted < w.now-remember && w.find(h.Rule, h.Part) < 0
+}
 
-// hear remembers that a condition was heard of.
-func (w *work) hear(f *vital.Finding, at, received vital.Instant) {
-	i := w.heard(f.Rule, f.Part)
+// hear remembers that a condition was heard of, and reports whether that is news
+// and not what was said before.
+func (w *work) hear(f *vital.Finding, at, received vital.Instant) (news bool) {
+	i := w.known(f.Rule, f.Part)
 	if i >= 0 && at <= w.Heard[i].At && received <= w.Heard[i].Received {
-		return
+		return false
 	}
 	w.own()
 	if i >= 0 {
 		h := &w.Heard[i]
-		h.At, h.Received = max(h.At, at), max(h.Received, received)
-		return
+		h.At, h.Received, h.Noted = max(h.At, at), max(h.Received, received), w.now
+		return true
 	}
-	w.Heard = slices.DeleteFunc(w.Heard, func(h Heard) bool { return h.old(w.now) && w.find(h.Rule, h.Part) < 0 })
+	w.Heard = slices.DeleteFunc(w.Heard, func(h Heard) bool { return w.forgotten(h) })
 	if len(w.Heard) >= mostHeard {
 		w.forgetOldest()
 	}
-	w.Heard = append(w.Heard, Heard{Rule: f.Rule, Part: f.Part, At: at, Received: received})
+	w.Heard = append(w.Heard, Heard{Rule: f.Rule, Part: f.Part, At: at, Received: received, Noted: w.now})
+	return true
 }
 
 func (w *work) forgetOldest() {
 	oldest := -1
 	for i, h := range w.Heard {
-		if (oldest < 0 || h.At < w.Heard[oldest].At) && w.find(h.Rule, h.Part) < 0 {
+		if (oldest < 0 || h.Noted < w.Heard[oldest].Noted) && w.find(h.Rule, h.Part) < 0 {
 			oldest = i
 		}
 	}
@@ -124,15 +129,16 @@ func (w *work) forgetOldest() {
 
 // forget makes a condition one that was never heard of.
 func (w *work) forget(rule, part string) {
-	if i := w.heard(rule, part); i >= 0 {
+	if i := w.known(rule, part); i >= 0 {
 		w.own()
 		w.Heard = slices.Delete(w.Heard, i, i+1)
 	}
 }
 
-func (w *work) heard(rule, part string) int {
-	for i := range w.Heard {
-		if w.Heard[i].Rule == rule && w.Heard[i].Part == part {
+// known returns where it is kept up to when a condition was heard of, or -1.
+func (w *work) known(rule, part string) int {
+	for i, h := range w.Heard {
+		if h.Rule == rule && h.Part == part && !w.forgotten(h) {
 			return i
 		}
 	}

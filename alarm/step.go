@@ -29,6 +29,7 @@ func Step(s State, in Input) (State, []Effect) {
 		w.command(&in.Commands[i])
 	}
 	w.pass()
+	w.tidy()
 	return w.State, w.effects
 }
 
@@ -48,6 +49,19 @@ func (w *work) own() {
 	}
 	w.owned = true
 	w.Alarms, w.Offs, w.Heard = slices.Clone(w.Alarms), slices.Clone(w.Offs), slices.Clone(w.Heard)
+}
+
+// tidy leaves no empty slices: a state is the same before and after JSON.
+func (w *work) tidy() {
+	if len(w.Alarms) == 0 {
+		w.Alarms = nil
+	}
+	if len(w.Offs) == 0 {
+		w.Offs = nil
+	}
+	if len(w.Heard) == 0 {
+		w.Heard = nil
+	}
 }
 
 // of returns the alarm at i to be changed.
@@ -127,6 +141,9 @@ func (a *Alarm) loud() {
 func (w *work) close(i int, why string) *Effect {
 	told := w.Alarms[i].tells()
 	a := w.of(i)
+	if h := w.known(a.Rule, a.Part); h >= 0 {
+		w.Heard[h].Noted = w.now
+	}
 	a.Closed, a.Why, a.Due, a.SoundUntil = w.now, why, 0, 0
 	e := w.emit(Closed, i)
 	e.Why, e.Stop = why, told
