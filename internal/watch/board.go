@@ -18,13 +18,17 @@ type Board struct {
 	site     *patient                                // alarms about Vigil itself
 	changed  map[vital.PatientID]map[string]struct{} // metrics with a new latest value, since the last Drain
 	moved    map[vital.PatientID]struct{}            // watch states that changed
+	worn     map[vital.DeviceID]vital.PatientID      // who wears what
 	gaps     []Gap
+	spans    []Span
 	effects  []alarm.Effect
 	derived  []vital.Reading
 
 	clock  vital.Instant // newest time seen: records of several partitions interleave
 	ticked vital.Instant // the last tick: a long time without one is a time without a server
 	behind int64         // ms that the flow is behind its doors, as the last tick said
+	// stalled is the last time in which ticks did not come as they should.
+	stalled span
 }
 
 // patient is what a board knows of one patient.
@@ -38,6 +42,12 @@ type patient struct {
 	Since   vital.Instant
 	Cause   string
 	Devices []vital.DeviceID // bound now
+
+	CauseKind CauseKind
+	Ways      map[vital.DeviceID]*way // to the devices bound now
+	Resting   vital.Instant           // standby since then, 0: none
+	Reason    string                  // of it
+	Unjudged  map[string]unjudged     // by rule that cannot be evaluated
 	judged
 }
 
@@ -62,7 +72,8 @@ type Gap struct {
 	Patient  vital.PatientID
 	Metric   string
 	From, To vital.Instant
-	State    StreamState
+	State    StreamState // Got: it came, and was not judged
+	Kind     CauseKind
 	Cause    string
 }
 
@@ -75,6 +86,7 @@ type Facts struct {
 	Standby Standby          `json:"standby"`
 	Devices []vital.DeviceID `json:"devices,omitempty"`
 	About   About            `json:"about"`
+	Links   []Link           `json:"links,omitempty"` // to the devices, as far as the doors know
 }
 
 // Drained is what changed since the last Drain.
@@ -82,6 +94,7 @@ type Drained struct {
 	Values  []Value
 	Watches []Watch
 	Gaps    []Gap
+	Spans   []Span
 	Effects []alarm.Effect
 }
 
@@ -97,6 +110,7 @@ func NewBoard(set *rule.Set) *Board {
 		site:     newPatient(),
 		changed:  map[vital.PatientID]map[string]struct{}{},
 		moved:    map[vital.PatientID]struct{}{},
+		worn:     map[vital.DeviceID]vital.PatientID{},
 	}
 }
 
@@ -112,11 +126,13 @@ type memory struct {
 	Rules    []rule.File                  `json:"rules,omitempty"`
 	Clock    vital.Instant                `json:"clock"`
 	Ticked   vital.Instant                `json:"ticked"`
+	Stalled  span                         `json:"stalled"`
+	Behind   int64                        `json:"behind,omitempty"`
 }
 
 // Snapshot returns the board's memory; Restore takes it back.
 func (b *Board) Snapshot() ([]byte, error) {
-	m := memory{Patients: b.patients, Site: b.site, Clock: b.clock, Ticked: b.ticked}
+	m := memory{Patients: b.patients, Site: b.site, Clock: b.clock, Ticked: b.ticked, Stalled: b.stalled, Behind: b.behind}
 	if b.rules.Version() != rule.Default().Version() {
 		m.Rules = b.rules.Files()
 	}
@@ -143,11 +159,13 @@ func (b *Board) Restore(body []byte) error {
 		b.rules = set
 	}
 	b.patients, b.site, b.clock, b.ticked = m.Patients, m.Site, m.Clock, m.Ticked
+	b.stalled, b.behind = m.Stalled, m.Behind
 	for id, p := range b.patients {
 		if p.Latest == nil {
 			p.Latest = map[string][]vital.Reading{}
 		}
 		if p.Present {
+			b.wear(id, p, p.Devices)
 			b.adopt(id, p, b.clock)
 		}
 	}
@@ -183,10 +201,11 @@ func (b *Board) Reading(r vital.Reading) {
 	}
 	p.Latest[r.Metric] = prefer(list, at)
 	b.touch(r.Patient, r.Metric)
+	p.heard(&r)
 	if usable(r.Quality) {
-		b.got(r.Patient, p, r.Metric, r.Clocks.Receive)
+		b.got(r.Patient, p, r.Metric, r.Device, r.Clocks)
 	} else {
-		b.doubtful(r.Patient, p, r.Metric, r.Quality)
+		b.doubtful(r.Patient, p, r.Metric, r.Device, r.Quality)
 	}
 	if p.Latest[r.Metric][0].Device == r.Device {
 		b.judgeReading(p, r)
@@ -253,9 +272,9 @@ func (b *Board) Wave(w vital.Waveform) {
 	b.pass(w.Clocks.Receive)
 	p := b.of(w.Patient)
 	if usable(w.Quality) {
-		b.got(w.Patient, p, w.Metric, w.Clocks.Receive)
+		b.got(w.Patient, p, w.Metric, w.Device, w.Clocks)
 	} else {
-		b.doubtful(w.Patient, p, w.Metric, w.Quality)
+		b.doubtful(w.Patient, p, w.Metric, w.Device, w.Quality)
 	}
 }
 
@@ -282,10 +301,10 @@ func (b *Board) Drain() Drained {
 	for id := range b.moved {
 		d.Watches = append(d.Watches, b.watch(id, b.patients[id]))
 	}
-	d.Gaps, d.Effects = b.gaps, b.effects
+	d.Gaps, d.Spans, d.Effects = b.gaps, b.spans, b.effects
 	clear(b.changed)
 	clear(b.moved)
-	b.gaps, b.effects = nil, nil
+	b.gaps, b.spans, b.effects = nil, nil, nil
 	slices.SortFunc(d.Values, func(x, y Value) int {
 		return cmp.Or(cmp.Compare(x.Patient, y.Patient), cmp.Compare(x.Metric, y.Metric))
 	})
@@ -340,9 +359,17 @@ func (b *Board) Watch(id vital.PatientID) (Watch, bool) {
 }
 
 func (b *Board) watch(id vital.PatientID, p *patient) Watch {
-	w := Watch{Patient: id, State: p.State, Since: p.Since, Cause: p.Cause, Streams: slices.Clone(p.Streams)}
+	w := Watch{Patient: id, State: p.State, Since: p.Since, Cause: p.Cause, CauseKind: p.CauseKind, Streams: slices.Clone(p.Streams)}
+	spot := vital.Instant(0)
 	for _, s := range p.Streams {
-		w.Last = max(w.Last, s.Last)
+		if s.Kind == Continuous {
+			w.Last = max(w.Last, s.Last)
+		} else {
+			spot = max(spot, s.Last)
+		}
+	}
+	if w.DeclaredLimit() == 0 {
+		w.Last = spot // nothing continuous: the last measurement
 	}
 	return w
 }

@@ -13,34 +13,36 @@ import (
 type CauseKind string
 
 const (
-	ByDevice      CauseKind = "device"       // it is off, or on and says nothing, or nothing that can be read
-	BySensor      CauseKind = "sensor"       // lead or probe off, movement; the device itself sends
-	ByRange       CauseKind = "range"        // out of reach of its radio
-	ByGateway     CauseKind = "gateway"      // what carried the device's data is gone
-	ByNetwork     CauseKind = "network"      // the connection broke
-	ByServer      CauseKind = "server"       // Vigil was not running, stood still or is behind
-	ByRule        CauseKind = "rule"         // data came, and a rule could not judge it
-	ByStandby     CauseKind = "standby"      // somebody ordered it
-	ByUnbound     CauseKind = "unbound"      // no device is bound to the patient
-	ByDischarge   CauseKind = "discharged"   // the stay ended
-	ByNobody      CauseKind = "not-measured" // a measurement that people make was not made
-	ByPlan        CauseKind = "plan"         // it is no longer expected
-	StateStandby            = StreamState("standby")
-	noCause       CauseKind = ""
-	wordsRange              = "the device is out of radio range"
-	wordsNothing            = "the device sends nothing"
-	wordsServer             = "the server was not running"
-	wordsStill              = "the server stood still"
-	wordsBehind             = "the server is behind with its work"
-	wordsNotThis            = "the device sends, but not this"
-	wordsUnbound            = "no device is bound to the patient"
-	wordsUnread             = "what the device sends cannot be read"
-	wordsConnect            = "the device is connected, but sends nothing"
-	wordsGateway            = "the gateway that carries the device is gone"
-	wordsBroken             = "the connection to the device broke"
-	wordsGoodbye            = "the device signed off"
-	wordsNotTaken           = "not measured in time"
-	wordsOldData            = "what the device sends is old"
+	ByDevice    CauseKind = "device"       // it is off, or on and says nothing, or nothing that can be read
+	BySensor    CauseKind = "sensor"       // lead or probe off, movement; the device itself sends
+	ByRange     CauseKind = "range"        // out of reach of its radio
+	ByGateway   CauseKind = "gateway"      // what carried the device's data is gone
+	ByNetwork   CauseKind = "network"      // the connection broke
+	ByServer    CauseKind = "server"       // Vigil was not running, stood still or is behind
+	ByRule      CauseKind = "rule"         // data came, and a rule could not judge it
+	ByStandby   CauseKind = "standby"      // somebody ordered it
+	ByUnbound   CauseKind = "unbound"      // no device is bound to the patient
+	ByDischarge CauseKind = "discharged"   // the stay ended
+	ByNobody    CauseKind = "not-measured" // a measurement that people make was not made
+	ByPlan      CauseKind = "plan"         // it is no longer expected
+)
+
+// The words of the causes that are found here.
+const (
+	wordsRange   = "the device is out of radio range"
+	wordsNothing = "the device sends nothing"
+	wordsServer  = "the server was not running"
+	wordsStill   = "the server stood still"
+	wordsBehind  = "the server is behind with its work"
+	wordsNotThis = "the device sends, but not this"
+	wordsUnbound = "no device is bound to the patient"
+	wordsUnread  = "what the device sends cannot be read"
+	wordsConnect = "the device is connected, but sends nothing"
+	wordsGateway = "the gateway that carries the device is gone"
+	wordsBroken  = "the connection to the device broke"
+	wordsGoodbye = "the device signed off"
+	wordsNobody  = "not measured in time"
+	wordsOldData = "what the device sends is old"
 )
 
 // Cause is a kind with its words.
@@ -125,30 +127,52 @@ func (p *patient) way(id vital.DeviceID) *way {
 // came back.
 func (b *Board) Link(l Link) {
 	b.pass(l.At)
-	for _, id := range b.Patients() {
+	if len(l.Devices) == 0 && l.Up && l.Gateway != "" {
+		b.gatewayBack(l)
+		return
+	}
+	for _, device := range l.Devices {
+		id, worn := b.worn[device]
+		if !worn {
+			continue
+		}
 		p := b.patients[id]
-		touched := false
-		for _, device := range slices.Sorted(maps.Keys(p.Ways)) {
-			w := p.Ways[device]
-			if len(l.Devices) == 0 && l.Gateway != "" && w.Gateway == l.Gateway && w.Known && !w.Up && l.Up {
-				w.Up, w.Changed = true, l.At
-				touched = true
-			}
+		w := p.way(device)
+		if !l.Up && l.Gateway == "" && w.Gateway != "" && w.Up {
+			continue // a gateway carries it now
 		}
-		for _, device := range l.Devices {
-			if !slices.Contains(p.Devices, device) {
-				continue
-			}
-			w := p.way(device)
-			if !l.Up && w.Gateway != "" && l.Gateway == "" && w.Up {
-				continue // it is carried by a gateway now
-			}
-			w.Gateway, w.Known, w.Up, w.Goodbye, w.Changed = l.Gateway, true, l.Up, l.Goodbye, l.At
-			touched = true
-		}
-		if touched && p.Present {
+		w.Gateway, w.Known, w.Up, w.Goodbye, w.Changed = l.Gateway, true, l.Up, l.Goodbye, l.At
+		if p.Present {
 			b.explainAgain(id, p, l.At)
 		}
+	}
+}
+
+func (b *Board) gatewayBack(l Link) {
+	for _, id := range b.Patients() {
+		for _, w := range b.patients[id].Ways {
+			if w.Gateway == l.Gateway && w.Known && !w.Up {
+				w.Up, w.Changed = true, l.At
+			}
+		}
+	}
+}
+
+// wear notes who wears which device, so that what is said of a device finds its
+// patient.
+func (b *Board) wear(id vital.PatientID, p *patient, devices []vital.DeviceID) {
+	for _, d := range p.Devices {
+		if b.worn[d] == id && !slices.Contains(devices, d) {
+			delete(b.worn, d)
+		}
+	}
+	maps.DeleteFunc(p.Ways, func(d vital.DeviceID, _ *way) bool { return !slices.Contains(devices, d) })
+	p.Devices = devices
+	if !p.Present {
+		return
+	}
+	for _, d := range devices {
+		b.worn[d] = id
 	}
 }
 
@@ -197,6 +221,9 @@ func (b *Board) Unread(id vital.PatientID, device vital.DeviceID, all bool, at v
 
 // happened takes what an event of a device says about the way to it.
 func (b *Board) happened(p *patient, e *vital.Event) {
+	if !slices.Contains(p.Devices, e.Device) {
+		return
+	}
 	w := p.way(e.Device)
 	at := e.Clocks.Receive
 	w.Heard = max(w.Heard, at)
@@ -224,6 +251,9 @@ func (b *Board) happened(p *patient, e *vital.Event) {
 // heard takes that a device gave a value: whatever was said of the way to it is
 // over.
 func (p *patient) heard(r *vital.Reading) {
+	if !slices.Contains(p.Devices, r.Device) {
+		return // a person's entry, or a device of the hour before
+	}
 	at := r.Clocks.Receive
 	w := p.way(r.Device)
 	w.Heard = max(w.Heard, at)
@@ -264,7 +294,7 @@ func (b *Board) doubt(id vital.PatientID, p *patient, s *Stream, c Cause) {
 	if s.State == Got || s.Cause == c.Words || s.CauseKind == ByServer && s.State == Missing {
 		return
 	}
-	if s.CauseKind != ByDevice && s.CauseKind != noCause {
+	if s.CauseKind != ByDevice && s.CauseKind != "" {
 		return // one gap, one cause: the first that is sure
 	}
 	s.Cause, s.CauseKind = c.Words, c.Kind
@@ -287,7 +317,7 @@ func (b *Board) cause(p *patient, s *Stream, at vital.Instant) Cause {
 		return Cause{s.DoubtKind, s.Doubt}
 	}
 	if s.Kind == Spot {
-		return Cause{ByNobody, wordsNotTaken}
+		return Cause{ByNobody, wordsNobody}
 	}
 	if len(p.Devices) == 0 {
 		return Cause{ByUnbound, wordsUnbound}

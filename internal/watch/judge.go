@@ -121,6 +121,7 @@ func (b *Board) found(id vital.PatientID, p *patient, findings []vital.Finding, 
 	for i := range findings {
 		findings[i].Patient = id
 	}
+	b.unjudged(id, p, findings, at)
 	b.step(p, alarm.Input{Now: at, Findings: findings})
 }
 
@@ -177,6 +178,7 @@ func (b *Board) Event(e vital.Event) {
 	}
 	b.pass(e.Clocks.Receive)
 	if p := b.of(e.Patient); p.Present {
+		b.happened(p, &e)
 		b.found(e.Patient, p, b.rules.Event(&p.Rules, &p.subject, e, b.clock), b.clock)
 	}
 }

@@ -33,6 +33,7 @@ const (
 	Got     StreamState = "got"
 	Tardy   StreamState = "late"
 	Missing StreamState = "missing"
+	Resting StreamState = "standby" // in the ledger: nothing was expected, by somebody's order
 )
 
 // Stream is one expected stream of one patient.
@@ -45,8 +46,15 @@ type Stream struct {
 	Since  vital.Instant // when State began
 	Cause  string        // "" while got
 
-	Doubt string        // why what came since the last usable reading was not usable
-	Grace vital.Instant // the server was gone: no alarm before devices had time to come back
+	CauseKind CauseKind      // of Cause
+	Device    vital.DeviceID // that gave the last reading
+	From      vital.Instant  // since when it is expected: of the plan, or the end of a standby
+	Told      vital.Instant  // since when the ledger says that it is expected
+
+	Doubt     string // why what came since the last usable reading was not usable
+	DoubtKind CauseKind
+	Back      vital.Instant // the server was gone until then, and nothing has come since
+	Grace     vital.Instant // and so long devices have to come back before there is an alarm
 }
 
 // WatchState is how well a patient is watched.
@@ -68,6 +76,8 @@ type Watch struct {
 	Since   vital.Instant
 	Cause   string
 	Streams []Stream
+
+	CauseKind CauseKind
 }
 
 // Update is what changed by a batch of records, ready for screens.
