@@ -3,6 +3,8 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/vigilcare/vigil/alarm"
@@ -78,13 +80,17 @@ func (p *partition) tell(effects []alarm.Effect) {
 	for _, x := range effects {
 		if deed, ok := store.DeedOf(x); ok {
 			e.batch.Deeds = append(e.batch.Deeds, deed)
-			e.now = true
 		}
 		if x.Alarm.ID == "" {
 			continue // a switch without an alarm
 		}
-		e.batch.Alarms = append(e.batch.Alarms, x.Alarm)
 		e.update.Alarms = append(e.update.Alarms, x.Alarm)
+		if x.Kind == alarm.Updated {
+			p.reworded[x.Alarm.ID] = x.Alarm // a new number in its text: with the next commit
+			continue
+		}
+		delete(p.reworded, x.Alarm.ID)
+		e.batch.Alarms = append(e.batch.Alarms, x.Alarm)
 		switch {
 		case x.Tell:
 			e.batch.Pages = append(e.batch.Pages, pageOf(x, string(x.Kind)))
@@ -92,6 +98,16 @@ func (p *partition) tell(effects []alarm.Effect) {
 			e.batch.Pages = append(e.batch.Pages, pageOf(x, "stop"))
 		}
 	}
+}
+
+// writeReworded puts the alarms whose text alone changed into a commit that is
+// made for another reason: ten thousand numbers a second are not ten thousand
+// transactions.
+func (p *partition) writeReworded(b *store.Batch) {
+	for _, id := range slices.Sorted(maps.Keys(p.reworded)) {
+		b.Alarms = append(b.Alarms, p.reworded[id])
+	}
+	clear(p.reworded)
 }
 
 // pageOf names a page after its alarm, its kind and its time: the same page

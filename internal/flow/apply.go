@@ -6,6 +6,7 @@ import (
 	"errors"
 	"runtime"
 
+	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/store"
@@ -49,7 +50,7 @@ func (f *Flow) openPartition(ctx context.Context, number uint16) (*partition, er
 	p := &partition{
 		f: f, number: number, epoch: epoch, board: watch.NewBoard(rule.Default()),
 		heads: map[headKey]*store.Head{}, waveHeads: map[int64]*store.WaveHead{}, series: map[int64]store.Series{},
-		reached: map[uint16]reach{}, latest: map[latestKey]struct{}{}, sent: map[vital.DeviceID]*store.DeviceSeen{}, marked: map[uint16]uint64{}, applied: mark.Applied, seen: mark.SnapshotAt,
+		reached: map[uint16]reach{}, latest: map[latestKey]struct{}{}, sent: map[vital.DeviceID]*store.DeviceSeen{}, marked: map[uint16]uint64{}, reworded: map[string]alarm.Alarm{}, applied: mark.Applied, seen: mark.SnapshotAt,
 	}
 	if len(mark.Snapshot) == 0 {
 		return p, nil

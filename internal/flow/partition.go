@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/store"
@@ -36,6 +37,7 @@ type partition struct {
 	saved     vital.Instant                        // when the snapshot was taken, by tick
 	latest    map[latestKey]struct{}               // changed since the last tick
 	sent      map[vital.DeviceID]*store.DeviceSeen // what devices sent since the last tick
+	reworded  map[string]alarm.Alarm               // alarms whose text alone changed since the last commit
 	effects   effects
 }
 
@@ -382,7 +384,7 @@ func (p *partition) finish(ctx context.Context) (watch.Update, error) {
 		return watch.Update{}, nil
 	}
 	b := &e.batch
-	due := e.now || len(b.Chunks)+len(b.Waves)+len(b.Events)+len(b.Gaps)+len(b.Problems)+len(b.Controls) > 0
+	due := e.now || len(b.Chunks)+len(b.Waves)+len(b.Events)+len(b.Gaps)+len(b.Problems)+len(b.Controls)+len(b.Alarms)+len(b.Deeds) > 0
 	if !due {
 		p.effects = effects{}
 		return update, nil
@@ -390,6 +392,7 @@ func (p *partition) finish(ctx context.Context) (watch.Update, error) {
 	if e.now {
 		p.writeLatest(b)
 	}
+	p.writeReworded(b)
 	if e.snapshot {
 		body, err := p.snapshot()
 		if err != nil {
