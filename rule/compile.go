@@ -228,7 +228,7 @@ func (c *compiler) mark() {
 
 // limit adds a default limit to the set.
 func (c *compiler) limit(l limitLine) {
-	m := measure(l.metric.text)
+	m := vital.LookMetric(l.metric.text)
 	if m == nil || m.Shape != vital.Numeric {
 		c.unknownMetric(l.metric)
 		return
@@ -272,7 +272,7 @@ func (c *compiler) metric(name string) int {
 	}
 	i := len(c.set.metrics)
 	c.set.metrics = append(c.set.metrics, name)
-	c.set.measures = append(c.set.measures, measure(name))
+	c.set.measures = append(c.set.measures, vital.LookMetric(name))
 	c.set.metricAt[name] = i
 	return i
 }
@@ -340,7 +340,7 @@ func shortName(metric string) string {
 	if s := short[metric]; s != "" {
 		return s
 	}
-	if m := measure(metric); m != nil {
+	if m := vital.LookMetric(metric); m != nil {
 		return m.Label
 	}
 	return metric

@@ -149,6 +149,9 @@ func (j *judge) number(n *node) (vital.Decimal, bool) {
 		return v.Number, true
 	case opBound:
 		e := &j.state.limits[n.index]
+		if e.bad {
+			return j.fail("the patient's own limit of " + n.about.Name + " is in " + e.unit + ", which does not measure it")
+		}
 		return e.number, e.known
 	case opCall:
 		if j.value(n.left) == nil {

@@ -2,14 +2,16 @@ package rule
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vigilcare/vigil/vital"
 )
 
 // explain says, line by line, how a rule of a test stands and why: its levels,
-// the values they rest on, and what was said before.
-func (a *attempt) explain(at int64) []string {
+// the values they rest on, and what was said before. The level of the wanted
+// priority comes first. There is at least one line.
+func (a *attempt) explain(at int64, wanted vital.Priority) []string {
 	now := a.began + vital.Instant(at)
 	j := &judge{set: a.set, state: &a.state, subject: &a.subject, now: now, at: now}
 	c, g := a.rule, &a.state.rules[0]
@@ -21,7 +23,12 @@ func (a *attempt) explain(at int64) []string {
 	}
 	var lines []string
 	for i, l := range c.levels {
-		lines = append(lines, j.level(l, g.Runs[i], "when "+l.text))
+		line := j.level(l, g.Runs[i], "when "+l.text)
+		if l.priority == wanted && wanted != 0 {
+			lines = slices.Insert(lines, 0, line)
+		} else {
+			lines = append(lines, line)
+		}
 	}
 	if c.clear != nil && g.open() {
 		lines = append(lines, j.level(*c.clear, g.Clear, "clear "+c.clear.text))

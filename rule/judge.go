@@ -8,9 +8,10 @@ import (
 // cannot be evaluated.
 const ErrorRule = "rule-error"
 
-// follow is how long the device that gave a value is preferred to others, ms:
-// as long as a screen shows its value.
-const follow = 60_000
+// maxFollow is how long at most the device that gave a value is preferred to
+// others, ms: as long as a screen shows its value. It is shorter where a rule
+// calls the value too old before.
+const maxFollow = 60_000
 
 // Reading takes one reading of the patient and returns what it changes. A
 // reading that is late, unbound or of no rule's measure changes nothing, nor
@@ -40,25 +41,26 @@ func (s *Set) Reading(st *State, sub *Subject, r vital.Reading, now vital.Instan
 		return found
 	}
 	older := v.known() && at <= v.At
-	if other && v.Doubted == 0 && at-v.At <= follow && now-v.At <= follow {
+	if patience := s.follow[index]; other && v.Doubted == 0 && at-v.At <= patience && now-v.At <= patience {
 		return found
 	}
 	if older && (other || at == v.At && v.Number == number && v.Code == r.Value.Code) {
 		return found
 	}
+	changed := !older
 	if !r.Value.IsCode() {
 		for _, w := range s.windowsOf[index] {
-			st.windows[w].add(s.windows[w].within, at, number)
+			changed = st.windows[w].add(s.windows[w].within, at, number) || changed
 		}
+	}
+	if !changed {
+		return found
 	}
 	if older {
 		at = v.At
 	} else {
 		v.Number, v.Own, v.Unit, v.Code = number, r.Value.Number, r.Unit, r.Value.Code
 		v.At, v.Received, v.Device, v.Source, v.Doubted = at, r.Clocks.Receive, r.Device, r.Source, 0
-	}
-	if older && len(s.windowsOf[index]) == 0 {
-		return found
 	}
 	j := judge{set: s, state: st, subject: sub, now: now, at: at}
 	for _, i := range s.rulesOf[index] {
@@ -257,7 +259,7 @@ func (j *judge) rule(index int, found []vital.Finding) []vital.Finding {
 	case best < 0 && some == unknown && j.now > j.lastExpiry(c, g):
 		stand = vital.Unknown
 	}
-	found = j.say(c, g, stand, best, answers[:], found)
+	found = j.say(c, g, stand, best, some, answers[:], found)
 	return j.report(c, g, some, found)
 }
 
@@ -318,7 +320,7 @@ func (j *judge) follow(r *run, cond *node, hold, calm int64) truth {
 }
 
 // say adds a finding if it differs from the last one.
-func (j *judge) say(c *compiled, g *standing, stand vital.Stand, best int, answers []truth, found []vital.Finding) []vital.Finding {
+func (j *judge) say(c *compiled, g *standing, stand vital.Stand, best int, some truth, answers []truth, found []vital.Finding) []vital.Finding {
 	last := g.Last
 	if last == nil && stand != vital.Present {
 		return found
@@ -333,6 +335,8 @@ func (j *judge) say(c *compiled, g *standing, stand vital.Stand, best int, answe
 	switch {
 	case best >= 0 && answers[best] == yes || last == nil:
 		f.Text = j.render(c.levels[level].message)
+	case best < 0 && some == yes: // there again, not yet for long enough to say more
+		f.Priority, f.Text = last.Priority, last.Text
 	case stand == vital.Present && best < 0 && c.clear != nil:
 		f.Text = j.waiting(c)
 	default:

@@ -78,7 +78,7 @@ func (t token) found() string {
 // notUnits are words that may follow a number and are no unit.
 var notUnits = []string{
 	"and", "or", "not", "for", "priority", "text", "in", "between", "to", "every", "from", "within", "low", "high", "ward", "condition",
-	"scale", "age", "patient", "on", "at", "received",
+	"scale", "age", "patient", "demo", "on", "at", "received",
 }
 
 // lexer cuts a text into tokens.

@@ -11,7 +11,7 @@ import (
 var usual = map[string]string{
 	"hr": "heart-rate", "pulse": "pulse-rate", "pr": "pulse-rate", "rr": "resp-rate", "respiration": "resp-rate", "respiratory-rate": "resp-rate",
 	"breathing-rate": "resp-rate", "sbp": "bp-systolic", "systolic": "bp-systolic", "dbp": "bp-diastolic", "diastolic": "bp-diastolic",
-	"map": "bp-mean", "temp": "temperature", "sao2": "sao2", "sats": "spo2", "saturation": "spo2", "o2": "oxygen-flow", "bg": "glucose",
+	"map": "bp-mean", "temp": "temperature", "sats": "spo2", "saturation": "spo2", "o2": "oxygen-flow", "bg": "glucose",
 	"sugar": "glucose", "cgm": "glucose-sensor", "co2": "etco2", "acvpu": "consciousness", "avpu": "consciousness", "news": "news2",
 	"shockindex": "shock-index", "urine": "urine-output",
 	"bpm": "/min", "per-min": "/min", "rpm": "/min", "1/min": "/min", "mmHg": "mm[Hg]", "mmhg": "mm[Hg]", "°C": "Cel", "C": "Cel", "degC": "Cel",
@@ -75,47 +75,12 @@ func distance(a, b string, most int) int {
 	return min(most, rows[(len(a)+1)%3][len(b)])
 }
 
-// derived are the measures that Vigil works out itself from what devices send.
-var derived = []vital.Metric{
-	{Name: "news2", Label: "NEWS2", Unit: "{score}", Low: vital.Whole(0), High: vital.Whole(20)},
-	{Name: "mews", Label: "MEWS", Unit: "{score}", Low: vital.Whole(0), High: vital.Whole(20)},
-	{Name: "qsofa", Label: "qSOFA", Unit: "{score}", Low: vital.Whole(0), High: vital.Whole(3)},
-	{Name: "pews", Label: "PEWS", Unit: "{score}", Low: vital.Whole(0), High: vital.Whole(40)},
-	{Name: "meows", Label: "MEOWS", Unit: "{score}", Low: vital.Whole(0), High: vital.Whole(40)},
-	{Name: "shock-index", Label: "Shock index", Unit: "1", Low: vital.Whole(0), High: vital.Whole(20)},
-}
-
-// baselines: how far a value is from the patient's own usual one, in robust
-// standard deviations.
-const baseline = "-baseline-z"
-
-// measure returns what is known of a metric by name, nil if nothing is.
-func measure(name string) *vital.Metric {
-	if m := vital.LookMetric(name); m != nil {
-		return m
-	}
-	for i := range derived {
-		if derived[i].Name == name {
-			return &derived[i]
-		}
-	}
-	if of, ok := strings.CutSuffix(name, baseline); ok {
-		if m := vital.LookMetric(of); m != nil && m.Shape == vital.Numeric {
-			return &vital.Metric{Name: name, Label: m.Label + " against the patient's own baseline", Unit: "1"}
-		}
-	}
-	return nil
-}
-
 func measureNames() []string {
-	names := make([]string, 0, len(vital.Metrics)+len(derived))
+	names := make([]string, 0, len(vital.Metrics))
 	for _, m := range vital.Metrics {
 		if m.Shape != vital.Wave {
 			names = append(names, m.Name)
 		}
-	}
-	for _, m := range derived {
-		names = append(names, m.Name)
 	}
 	return names
 }

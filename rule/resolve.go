@@ -93,7 +93,7 @@ func (c *compiler) event(kind string) int {
 }
 
 func (c *compiler) resolveMetric(n *node) shape {
-	m := measure(n.name)
+	m := vital.LookMetric(n.name)
 	switch {
 	case strings.HasPrefix(n.name, "x:"):
 		return c.fail(n.token, "%s is not in the table of measures, so nothing is known of its unit: a rule cannot judge it", n.name)
@@ -384,7 +384,7 @@ func (c *compiler) code(t token, m *vital.Metric, word string) bool {
 
 func (c *compiler) resolveComparison(n *node) shape {
 	if w := n.right; w != nil && w.op == opMetric && n.left.op == opMetric {
-		if m := measure(n.left.name); m != nil && m.Shape == vital.Code {
+		if m := vital.LookMetric(n.left.name); m != nil && m.Shape == vital.Code {
 			if got := c.resolve(n.left); got.kind == shapeBad {
 				return got
 			}
@@ -403,6 +403,7 @@ func (c *compiler) resolveComparison(n *node) shape {
 			return shape{kind: shapeTruth}
 		}
 	}
+	c.numeric = true
 	if !c.limits(n) {
 		return shape{}
 	}
@@ -410,7 +411,6 @@ func (c *compiler) resolveComparison(n *node) shape {
 	if _, ok := c.alike(n, l, r); !ok {
 		return shape{}
 	}
-	c.numeric = true
 	return shape{kind: shapeTruth}
 }
 

@@ -29,8 +29,9 @@ type Set struct {
 	limits   []fallback
 	timed    bool // something depends on the time of the day
 
-	rulesOf      [][]int // by metric
-	windowsOf    [][]int // by metric
+	rulesOf      [][]int         // by metric
+	follow       []vital.Instant // by metric: how long a device is preferred, ms
+	windowsOf    [][]int         // by metric
 	rulesOfEvent [][]int
 	tests        int
 }
@@ -74,6 +75,7 @@ func Load(files []File) (*Set, []Problem) {
 		}
 	}
 	if len(problems) == 0 {
+		s.version = versionOf(files)
 		s.index()
 		problems = s.try()
 	}
@@ -104,14 +106,34 @@ func (s *Set) index() {
 			s.rulesOfEvent[e] = append(s.rulesOfEvent[e], i)
 		}
 	}
+	s.follow = make([]vital.Instant, len(s.metrics))
+	for i := range s.follow {
+		s.follow[i] = maxFollow
+	}
+	for _, c := range s.rules {
+		shorten := func(n *node) {
+			if n.op == opMetric {
+				s.follow[n.index] = min(s.follow[n.index], vital.Instant(n.within))
+			}
+		}
+		for _, l := range c.levels {
+			l.cond.walk(shorten)
+		}
+		if c.clear != nil {
+			c.clear.cond.walk(shorten)
+		}
+	}
 	for i, w := range s.windows {
 		s.windowsOf[w.metric] = append(s.windowsOf[w.metric], i)
 	}
+}
+
+func versionOf(files []File) string {
 	var all []byte
-	for _, f := range s.files {
+	for _, f := range files {
 		all = fmt.Appendf(all, "%d %s %d %s", len(f.Name), f.Name, len(f.Text), f.Text)
 	}
-	s.version = digest(all)
+	return digest(all)
 }
 
 func digest(b []byte) string {

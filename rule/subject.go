@@ -129,6 +129,7 @@ func (s *Subject) copied() Subject {
 type effective struct {
 	known  bool
 	own    bool
+	bad    bool          // the patient's own, in a unit that is none of the metric
 	number vital.Decimal // in the metric's unit
 	shown  vital.Decimal
 	unit   string
@@ -148,9 +149,8 @@ func (s *Set) effectiveLimit(f *fallback, sub *Subject, minute, weekday int) eff
 		if d == nil {
 			continue
 		}
-		if number, err := s.measures[f.metric].Convert(*d, l.Unit, s.measures[f.metric].Unit); err == nil {
-			return effective{known: true, own: true, number: number, shown: *d, unit: l.Unit}
-		}
+		number, err := s.measures[f.metric].Convert(*d, l.Unit, s.measures[f.metric].Unit)
+		return effective{known: err == nil, bad: err != nil, own: true, number: number, shown: *d, unit: l.Unit}
 	}
 	return f.at(minute, weekday)
 }

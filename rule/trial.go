@@ -172,7 +172,7 @@ func (p *parser) patient(s *Subject) {
 				continue
 			}
 			d, at := p.number("1 or 2")
-			if s.SpO2Scale = int(d.Mantissa); !p.bad && at.text != "1" && at.text != "2" {
+			if s.SpO2Scale = int(d.Mantissa); !p.bad && (at.text != "1" && at.text != "2" || at.unit != "") {
 				p.fail(at, "expected scale 1, scale 2 or scale unset, found %s", at.found())
 			}
 		case p.take("demo"):

@@ -136,7 +136,7 @@ func (a *attempt) problem(at token, format string, args ...any) *Problem {
 // check looks up what the test measures.
 func (a *attempt) check() *Problem {
 	for _, l := range a.trial.subject.Limits {
-		if m := measure(l.Metric); m == nil || m.Accepts(l.Unit) != nil {
+		if m := vital.LookMetric(l.Metric); m == nil || m.Accepts(l.Unit) != nil {
 			return a.problem(a.trial.token, "there is no measure %s, or it is not measured in %q%s", l.Metric, l.Unit, near(l.Metric, measureNames()))
 		}
 	}
@@ -145,7 +145,7 @@ func (a *attempt) check() *Problem {
 			if r.event {
 				continue
 			}
-			m := measure(r.name)
+			m := vital.LookMetric(r.name)
 			switch {
 			case m == nil:
 				return a.problem(r.token, "there is no measure %q%s", r.name, near(r.name, measureNames()))
@@ -171,7 +171,7 @@ func (a *attempt) measure(s *sample, at int64) []vital.Finding {
 		return a.set.Event(&a.state, &a.subject, vital.Event{Device: "d-test", Patient: a.subject.Patient, Kind: s.name, Code: s.code, Quality: s.quality, Clocks: clocks}, now)
 	}
 	unit := s.unit
-	if m := measure(s.name); unit == "" && m.Shape != vital.Code {
+	if m := vital.LookMetric(s.name); unit == "" && m.Shape != vital.Code {
 		unit = m.Unit
 	}
 	return a.set.Reading(&a.state, &a.subject, vital.Reading{Device: "d-test", Patient: a.subject.Patient, Metric: s.name,
@@ -237,10 +237,9 @@ func (a *attempt) compare(e *expectation, at int64) *Problem {
 		found += fmt.Sprintf(" %q", text)
 	}
 	p := a.problem(e.token, "at %s expected %s, found %s", offsetText(at), expected, found)
-	p.Steps = a.explain(at)
-	if len(p.Steps) > 0 {
-		p.Message += ": " + p.Steps[0]
-	}
+	reasons := a.explain(at, e.priority)
+	p.Message += ": " + reasons[0]
+	p.Steps = reasons[1:]
 	return p
 }
 

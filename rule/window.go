@@ -44,8 +44,9 @@ type window struct {
 
 func length(within int64) int64 { return max(1, within/parts) }
 
-// add takes a value at a time, in any order.
-func (w *window) add(within int64, at vital.Instant, d vital.Decimal) {
+// add takes a value at a time, in any order, and reports whether it changed
+// anything: what came before does not.
+func (w *window) add(within int64, at vital.Instant, d vital.Decimal) bool {
 	each := length(within)
 	index := int64(at) / each
 	if w.Parts == nil {
@@ -53,15 +54,16 @@ func (w *window) add(within int64, at vital.Instant, d vital.Decimal) {
 	}
 	n := len(w.Parts)
 	if n > 0 && index <= w.Parts[n-1].Index-parts-1 {
-		return
+		return false
 	}
 	i := n
 	for i > 0 && w.Parts[i-1].Index > index {
 		i--
 	}
 	if i > 0 && w.Parts[i-1].Index == index {
+		before := w.Parts[i-1]
 		w.Parts[i-1].take(at, d)
-		return
+		return w.Parts[i-1] != before
 	}
 	p := part{Index: index, Low: d, High: d, First: d, Last: d, FirstAt: at, LastAt: at}
 	w.Parts = slices.Insert(w.Parts, i, p)
@@ -73,6 +75,7 @@ func (w *window) add(within int64, at vital.Instant, d vital.Decimal) {
 	if drop > 0 {
 		w.Parts = slices.Delete(w.Parts, 0, drop)
 	}
+	return true
 }
 
 // take merges a value into the part. Of two values at the same time the larger
@@ -143,7 +146,7 @@ func (w *window) get(function string, within int64, now vital.Instant) (d vital.
 		d, ok = subtract(last.Last, first.First)
 	case "rate":
 		if d, ok = subtract(last.Last, first.First); ok {
-			d, ok = divide(vital.Decimal{Mantissa: d.Mantissa, Exponent: d.Exponent}, minutes(span))
+			d, ok = divide(d, minutes(span))
 		}
 	case "mean":
 		d, ok = mean(live)
