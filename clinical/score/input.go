@@ -188,10 +188,7 @@ func (h head) sheet(v Vitals, now vital.Instant) *sheet {
 
 // refuse notes why there can be no score; name is the part at fault, "" none.
 func (s *sheet) refuse(name, why string) {
-	if name != "" {
-		s.result.Faults = append(s.result.Faults, name)
-	}
-	s.refusal = append(s.refusal, why)
+	s.result.Faults = append(s.result.Faults, Fault{name, why})
 }
 
 // lack notes that something is not known: name for programs, why for people.
@@ -328,8 +325,12 @@ func (s *sheet) code(name, label, metric string, in Input, points map[string]int
 func (s *sheet) settle() Status {
 	r := &s.result
 	switch {
-	case len(s.refusal) > 0:
-		r.Status, r.Reason, r.Parts = Refused, strings.Join(s.refusal, "; "), withoutPoints(r.Parts)
+	case len(r.Faults) > 0:
+		why := make([]string, len(r.Faults))
+		for i, f := range r.Faults {
+			why[i] = f.Why
+		}
+		r.Status, r.Reason, r.Parts = Refused, strings.Join(why, "; "), withoutPoints(r.Parts)
 	case len(s.missing) > 0:
 		r.Status, r.Reason = Incomplete, strings.Join(s.missing, "; ")
 	default:

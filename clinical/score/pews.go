@@ -163,6 +163,7 @@ func (s *sheet) pewsOxygen(v Vitals) {
 		if !s.usable(in.Input) {
 			continue
 		}
+		p.Value, p.Unit, p.At = in.Value.String(), in.Unit, in.At
 		n, ok := s.charted(p, in.metric, in.Input, in.on.step)
 		if ok && in.Value.Number.Sign() > 0 {
 			most = max(most, in.on.points(n))

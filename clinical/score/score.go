@@ -100,6 +100,13 @@ type Part struct {
 	Why     string        `json:"why,omitempty"` // why it is missing or stale: "measured 7 h ago, wanted every 6 h"
 }
 
+// Fault is one reason to refuse a score: Part is the one whose value makes no
+// sense, or "" where the score does not apply.
+type Fault struct {
+	Part string `json:"part,omitempty"`
+	Why  string `json:"why"`
+}
+
 // Result is a score with all that it rests on.
 type Result struct {
 	Name     string        `json:"name"`
@@ -113,7 +120,7 @@ type Result struct {
 	Response string        `json:"response"` // what its source asks for, in our words
 	Parts    []Part        `json:"params"`
 	Missing  []string      `json:"missing"`          // names of parameters that are missing or stale, and of facts ("age", "spo2-scale")
-	Faults   []string      `json:"faults,omitempty"` // of Refused: names of the parts whose value made no sense
+	Faults   []Fault       `json:"faults,omitempty"` // of Refused: each reason apart
 	Reason   string        `json:"reason,omitempty"` // of Incomplete and Refused, in words
 	Source   string        `json:"source"`
 	Caveats  []string      `json:"caveats,omitempty"`

@@ -14,6 +14,7 @@ var commands = []command{
 	{"journal", "verify, list or export the journal of a stopped server", runJournal},
 	{"migrate", "bring the store to this version's schema, or say what that would do", runMigrate},
 	{"config", "print the configuration that would be used", runConfig},
+	{"analyse", "score sets of vital signs: NEWS2 and its kin, JSON lines in and out", runAnalyse},
 	{"doctor", "look at what a server needs on this machine", runDoctor},
 	{"support", "write a bundle for somebody who helps, free of health data", runSupport},
 	{"bench", "measure this machine: ingest beside Mosquitto, store, live", runBench},
