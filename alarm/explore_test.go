@@ -454,8 +454,8 @@ type event struct {
 }
 
 type kind struct {
-	rule                   string
-	latching, always, spot bool
+	rule                              string
+	latching, always, spot, technical bool
 }
 
 func events(kinds []kind) (list []event) {
