@@ -185,10 +185,14 @@ func (c *connection) agree(p *mqtt.Connect, client string) error {
 		c.expiry = limits.SessionExpiry
 	}
 	c.keepAlive = keepAlive * 3 / 2
-	return c.server.join(c, client, p.Clean, func(present bool) {
+	err := c.server.join(c, client, p.Clean, func(present bool) {
 		answer.SessionPresent = present
 		c.send(&answer)
 	})
+	if err == nil {
+		c.pass(Passage{Up: true})
+	}
+	return err
 }
 
 // leaveTime is how long an earlier connection may take to end by itself: a client

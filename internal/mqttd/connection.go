@@ -201,6 +201,9 @@ func (c *connection) part() {
 	if w != nil {
 		s.publishWill(w)
 	}
+	if c.reason != mqtt.ServerShuttingDown { // then it is we who leave
+		c.pass(Passage{Goodbye: c.cause == errGoodbye, Why: c.why()})
+	}
 }
 
 // read cuts packets off the input and handles them, until the connection ends.

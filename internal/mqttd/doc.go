@@ -105,6 +105,19 @@ type Options struct {
 	// stands in one of its wards. It is asked for every delivery and must not block.
 	// Nil: only an integration with all wards sees devices.
 	Visible func(p auth.Principal, d vital.DeviceID) bool
+	// Passed is told who connected and who left, in order per client: silence has
+	// a cause, and this is one. It may wait, briefly. Nil: nobody wants to know.
+	Passed func(ctx context.Context, p Passage)
+}
+
+// Passage is that a client connected, or that its connection is over.
+type Passage struct {
+	Principal auth.Principal
+	Client    string
+	Up        bool
+	Goodbye   bool   // it said so itself
+	Why       string // in a word or two
+	At        time.Time
 }
 
 // Limits bound what clients can make the server do. Zero means the default.

@@ -29,6 +29,7 @@ type Server struct {
 	limits   Limits
 	now      func() time.Time
 	visible  func(auth.Principal, vital.DeviceID) bool
+	passed   func(context.Context, Passage)
 	saver    *saver
 	accepts  *rate.Limiter
 	tree     tree
@@ -57,6 +58,7 @@ func New(o Options) *Server {
 		limits:      limits,
 		now:         o.Now,
 		visible:     o.Visible,
+		passed:      o.Passed,
 		accepts:     rate.NewLimiter(rate.Limit(limits.ConnectsPerSecond), limits.ConnectsPerSecond),
 		sessions:    make(map[string]*session),
 		connections: make(map[*connection]struct{}),
