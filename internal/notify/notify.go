@@ -144,8 +144,9 @@ type Worker struct {
 	known map[string]bool // findings that were reported and hold
 }
 
-// New returns a worker; Run sends.
-func New(o Options) *Worker {
+// New returns a worker; Run sends. A channel that is set up wrongly stops the
+// start: later nobody would be told.
+func New(o Options) (*Worker, error) {
 	w := &Worker{
 		o: o, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), now: o.Now, log: o.Log, timing: o.Timing.orStandard(),
 		wake: make(chan struct{}, 1), results: make(chan outcome, 256),
@@ -157,8 +158,9 @@ func New(o Options) *Worker {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.senders = w.channels()
-	return w
+	var err error
+	w.senders, err = w.channels()
+	return w, err
 }
 
 // Wake tells the worker that there may be something to do: the flow has

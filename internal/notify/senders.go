@@ -1,24 +1,53 @@
 package notify
 
+import (
+	"crypto/ecdsa"
+
+	"github.com/vigilcare/vigil/internal/store"
+)
+
 // channels are the kinds of channel that this installation has.
-func (w *Worker) channels() map[string]Sender {
+func (w *Worker) channels() (map[string]Sender, error) {
 	if w.o.Senders != nil {
-		return w.o.Senders
+		return w.o.Senders, nil
 	}
 	guard := Guard{Allow: w.o.Allow}
 	client := guard.client()
-	return map[string]Sender{
-		"screen":  screen{w.store, w.site, w.now, w.timing.Live},
-		"webhook": webhook{guard, client, w.now},
-		"ntfy":    ntfy{guard, client},
+	all := map[string]Sender{
+		"screen":   screen{w.store, w.site, w.now, w.timing.Live},
+		"webhook":  webhook{guard, client, w.now},
+		"ntfy":     ntfy{guard, client},
+		"web-push": webPush{guard: guard, client: client, now: w.now, key: w.pushKey, subject: w.o.Public},
 	}
+	if w.o.SMTP != "" {
+		mail, err := ParseSMTP(w.o.SMTP)
+		if err != nil {
+			return nil, err
+		}
+		all["email"] = mail
+	}
+	if w.o.SMS.URL != "" {
+		if err := w.o.SMS.Check(); err != nil {
+			return nil, err
+		}
+		all["sms"] = sms{w.o.SMS, guard, client}
+	}
+	return all, nil
 }
 
-// Gateway is how an SMS gateway of any make is spoken to: templates in which
-// {to}, {text} and {id} stand for the number, the words and the id of the message.
-type Gateway struct {
-	URL     string
-	Body    string   // empty: nothing is sent but the URL
-	Type    string   // Content-Type of Body
-	Headers []string // "Name: value"
+func (w *Worker) pushKey() *ecdsa.PrivateKey {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.keys.push
+}
+
+// Kinds are the kinds of channel that this installation has.
+func (w *Worker) Kinds() []string {
+	var kinds []string
+	for _, k := range store.ChannelKinds {
+		if w.senders[k] != nil {
+			kinds = append(kinds, k)
+		}
+	}
+	return kinds
 }

@@ -110,7 +110,7 @@ func (w *world) worker(change ...func(*notify.Options)) *notify.Worker {
 	for _, f := range change {
 		f(&o)
 	}
-	return notify.New(o)
+	return got(notify.New(o))(w.t)
 }
 
 // page raises an alarm, or tells of it again, as the flow does.

@@ -121,6 +121,12 @@ func (d *DB) TakeUpPages(ctx context.Context, site vital.Site, at vital.Instant,
 	return nil
 }
 
+// PagePlanOf returns whom a page goes to.
+func (d *DB) PagePlanOf(ctx context.Context, site vital.Site, page string) (PagePlan, error) {
+	q := ask("SELECT plan FROM paging WHERE site = ? AND page = ?", site, page)
+	return one(ctx, d.read, q, "plan of page "+page, func(scan func(...any) error, p *PagePlan) error { return scan(jsonOf[PagePlan]{p}) })
+}
+
 // Pagings lists the pages that have to be looked at by now, the high ones first.
 func (d *DB) Pagings(ctx context.Context, site vital.Site, at vital.Instant, limit int) ([]Paging, error) {
 	q := ask(`SELECT p.id, p.alarm, p.patient, p.ward, p.level, p.kind, p.priority, p.at, p.technical, g.plan, g.at

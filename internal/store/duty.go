@@ -76,7 +76,7 @@ type Chain struct {
 // Team is one address of a rapid response.
 type Team struct {
 	Name    string `json:"name"`
-	Kind    string `json:"kind"` // "sms", "email", "webhook"
+	Kind    string `json:"kind"` // "sms", "email"
 	Address string `json:"address"`
 }
 
@@ -238,8 +238,8 @@ func (d *DB) PutChain(ctx context.Context, e audit.Entry, ward vital.WardID, c C
 			if err := checkAddress(a.Kind, a.Address); err != nil {
 				return err
 			}
-			if a.Kind != "sms" && a.Kind != "email" && a.Kind != "webhook" {
-				return vital.Errorf(vital.Invalid, "a team is reached by sms, email or webhook, not by %q", a.Kind)
+			if a.Kind != "sms" && a.Kind != "email" {
+				return vital.Errorf(vital.Invalid, "a team is reached by sms or email, not by %q", a.Kind)
 			}
 		}
 		_, err := t.exec("INSERT INTO chain (site, ward, body, by_whom, why, at) VALUES ($1, $2, $3, $4, $5, $6)",
