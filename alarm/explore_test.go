@@ -379,13 +379,15 @@ func isLate(x transition) bool {
 	for _, h := range x.before.Heard {
 		switch {
 		case h.Rule != f.Rule || h.Part != f.Part:
+			continue
 		case h.Noted < x.in.Now-3600_000 && of(x.before, h.Rule, h.Part) == nil:
 			return false
-		case h.Received != 0 && received != 0:
-			return received < h.Received && at <= h.At
-		default:
-			return at < h.At
+		case received == 0 || received >= h.Received:
+			return false
 		}
+		a := of(x.before, h.Rule, h.Part)
+		worse := a != nil && f.Stand == vital.Present && f.Priority > a.Priority
+		return at < h.At || at == h.At && !worse
 	}
 	return false
 }
@@ -461,7 +463,8 @@ type kind struct {
 func events(kinds []kind) (list []event) {
 	for _, k := range kinds {
 		finding := func(stand vital.Stand, p vital.Priority, at vital.Instant) alarm.Input {
-			return alarm.Input{Findings: []vital.Finding{{Patient: "p", Rule: k.rule, Priority: p, Latching: k.latching, Always: k.always, Spot: k.spot, Stand: stand, At: at}}}
+			return alarm.Input{Findings: []vital.Finding{{Patient: "p", Rule: k.rule, Priority: p, Latching: k.latching, Always: k.always, Spot: k.spot, Stand: stand, At: at,
+				Evidence: []vital.Evidence{{Metric: "m", Value: "1", At: at, Received: at}}}}}
 		}
 		for _, p := range []vital.Priority{vital.Low, vital.Medium, vital.High} {
 			list = append(list, event{k.rule + " " + p.String(), func(_ alarm.State, now vital.Instant) alarm.Input { return finding(vital.Present, p, now) }})

@@ -17,7 +17,7 @@ func (w *work) finding(f *vital.Finding) {
 	}
 	at, received := clocks(f, w.now)
 	i := w.find(f.Rule, f.Part)
-	if h := w.known(f.Rule, f.Part); h >= 0 && w.Heard[h].late(at, received) {
+	if w.late(i, f, at, received) {
 		return
 	}
 	switch f.Stand {

@@ -180,7 +180,8 @@ func (o *oracle) stale(p *picture, f vital.Finding) bool {
 	p.news = len(p.heard) == 0 || f.At > at || mine > received
 	switch {
 	case len(p.heard) == 0:
-	case mine != 0 && received != 0 && mine < received && f.At <= at, (mine == 0 || received == 0) && f.At < at:
+	case mine == 0 || mine >= received: // said now, or received in order
+	case f.At < at, f.At == at && !(f.Stand == vital.Present && p.open && f.Priority > p.priority):
 		return true
 	}
 	if p.news && (f.Stand != vital.Unknown || p.open) {

@@ -74,18 +74,22 @@ func clocks(f *vital.Finding, now vital.Instant) (at, received vital.Instant) {
 	return min(f.At, now), received
 }
 
-// late reports whether a finding says less than what was heard before. Where both
-// rest on evidence, that which Vigil received first is late, unless it speaks of
-// a later time; else the effective time decides. Equal times are in the order in
-// which they come: two readings of one packet share a millisecond.
+// late reports whether a finding says less than what was heard before: it rests on
+// evidence that Vigil received before that of another finding, and speaks of no
+// later time. Of the same time, what makes an open alarm worse is never late.
 //
-// The clock of a device alone never makes a finding late, since a finding that is
-// left out is not said again.
-func (h Heard) late(at, received vital.Instant) bool {
-	if h.Received != 0 && received != 0 {
-		return received < h.Received && at <= h.At
+// What rests on no evidence is what Vigil itself knows when it says so, and is
+// never late, whatever time it speaks of: "not watched since 03:10" can be said
+// after "watched" of 03:11. The clock of a device alone never makes a finding late
+// either. Of two readings in one packet the order in which they come decides. All
+// this because a finding that is left out is not said again.
+func (w *work) late(i int, f *vital.Finding, at, received vital.Instant) bool {
+	k := w.known(f.Rule, f.Part)
+	if k < 0 || received == 0 || received >= w.Heard[k].Received || at > w.Heard[k].At {
+		return false
 	}
-	return at < h.At
+	worse := i >= 0 && f.Stand == vital.Present && severity(f.Priority) > w.Alarms[i].Priority
+	return !worse || at < w.Heard[k].At
 }
 
 // forgotten reports whether something was heard of so long ago that it counts as

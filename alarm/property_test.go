@@ -39,7 +39,7 @@ func drawFinding(t *rapid.T, now vital.Instant) vital.Finding {
 		f.Always = rapid.Bool().Draw(t, "always")
 	}
 	if rapid.Bool().Draw(t, "evidence") {
-		f.Evidence = []vital.Evidence{{Metric: "spo2", Value: "84", Unit: "%", At: f.At, Received: now - rapid.SampledFrom([]vital.Instant{0, 0, 2, 30_000}).Draw(t, "received")}}
+		f.Evidence = []vital.Evidence{{Metric: "spo2", Value: "84", Unit: "%", At: f.At, Received: now - rapid.SampledFrom([]vital.Instant{0, 0, 2, 30_000, 2000_000, 5000_000}).Draw(t, "received")}}
 	}
 	return f
 }
