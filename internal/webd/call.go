@@ -38,7 +38,7 @@ func subjectOf(r *http.Request) auth.Subject {
 	s := auth.Subject{
 		Ward: vital.WardID(r.PathValue("ward")), Patient: vital.PatientID(r.PathValue("patient")), Device: vital.DeviceID(r.PathValue("device")),
 	}
-	for _, kind := range []string{"ward", "patient", "device", "user", "token"} {
+	for _, kind := range []string{"ward", "patient", "device", "user", "token", "alarm"} {
 		if id := r.PathValue(kind); id != "" {
 			s.Kind, s.ID = kind, id
 		}
@@ -301,4 +301,17 @@ func numberOf(r *http.Request, name string, standard, least, most int) (int, err
 		return 0, invalid(name, "%s: want a whole number from %d to %d", name, least, most)
 	}
 	return n, nil
+}
+
+// choiceOf reads true or false of the query; nil when neither is asked for.
+func choiceOf(r *http.Request, name string) (*bool, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return nil, nil
+	}
+	choice := text == "true"
+	if !choice && text != "false" {
+		return nil, invalid(name, "%s %q: want true or false", name, text)
+	}
+	return &choice, nil
 }

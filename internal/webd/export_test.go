@@ -22,6 +22,8 @@ func noPlaces(stays []store.Admission) func(context.Context) ([]store.Admission,
 	return func(context.Context) ([]store.Admission, error) { return stays, nil }
 }
 
+func noNames(context.Context) (names, error) { return names{}, nil }
+
 // NewWard makes a hub with beds and screens that watch all of them, and returns
 // what takes an update all the way into the screens' queues and out of them.
 func NewWard(_ testing.TB, beds, screens int) func(*watch.Update) {
@@ -32,7 +34,7 @@ func NewWard(_ testing.TB, beds, screens int) func(*watch.Update) {
 		stays = append(stays, store.Admission{Patient: vital.PatientID(fmt.Sprintf("p-%d", i)), Bed: bed, From: 1})
 		w.beds = append(w.beds, bed)
 	}
-	h := newHub(noLive{}, noPlaces(stays), time.Now, slog.New(slog.DiscardHandler))
+	h := newHub(Options{Live: noLive{}}, noPlaces(stays), noNames, time.Now, slog.New(slog.DiscardHandler))
 	h.replace(context.Background())
 	sockets := make([]*socket, screens)
 	for i := range sockets {
@@ -42,7 +44,7 @@ func NewWard(_ testing.TB, beds, screens int) func(*watch.Update) {
 	return func(u *watch.Update) {
 		h.take(u)
 		h.wavesSent = time.Time{}
-		h.flush()
+		h.flush(context.Background())
 		for _, s := range sockets {
 			for data, _ := s.next(); data != nil; data, _ = s.next() {
 			}

@@ -27,11 +27,12 @@ type flow struct {
 	packets  []ingest.PacketInfo
 	observed []vital.Reading
 	changes  int
+	judged
 }
 
 func newFlow() *flow {
 	return &flow{
-		sinks: make(map[int]func(*watch.Update)), values: make(map[string]watch.Value), watches: make(map[vital.PatientID]watch.Watch),
+		judged: newJudged(), sinks: make(map[int]func(*watch.Update)), values: make(map[string]watch.Value), watches: make(map[vital.PatientID]watch.Watch),
 	}
 }
 
@@ -123,11 +124,15 @@ func (f *flow) Events(context.Context, store.Rows, store.Query) ([]vital.Event, 
 	return f.events, nil
 }
 
-func (f *flow) Changed(context.Context) error {
+func (f *flow) Changed(ctx context.Context) error {
 	f.mu.Lock()
 	f.changes++
 	f.mu.Unlock()
-	f.publish(&watch.Update{Changed: true})
+	u := &watch.Update{Changed: true}
+	if err := f.judged.carryOut(ctx, u); err != nil {
+		return err
+	}
+	f.publish(u)
 	return nil
 }
 

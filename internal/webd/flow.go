@@ -4,10 +4,13 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/vigilcare/vigil/alarm"
+	"github.com/vigilcare/vigil/clinical/score"
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
+	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -27,6 +30,19 @@ type Live interface {
 	Latest(rows store.Rows, patients []vital.PatientID) []watch.Value
 	// Watches returns how the patients stand; nil: all.
 	Watches(patients []vital.PatientID) []watch.Watch
+}
+
+// Judged is what the rules and the alarms make of it this moment, from memory.
+type Judged interface {
+	// Alarms returns the open alarms of the patients that rows lets through; nil
+	// patients: of all, and those of the installation.
+	Alarms(ctx context.Context, rows store.Rows, patients []vital.PatientID) []alarm.Alarm
+	// Limits returns the limits that hold for a patient now.
+	Limits(patient vital.PatientID) []rule.Effective
+	// Offs returns which conditions raise nothing for a patient.
+	Offs(patient vital.PatientID) []alarm.Switch
+	// Scores returns the scores of a patient as they were last computed.
+	Scores(patient vital.PatientID) []score.Result
 }
 
 // History is what was recorded: the store, and what is still in memory.

@@ -33,6 +33,7 @@ const (
 // seen everything up to n gets what changed after n.
 type hub struct {
 	live   Live
+	judged Judged
 	places func(ctx context.Context) ([]store.Admission, error)
 	now    func() time.Time
 	log    *slog.Logger
@@ -57,6 +58,7 @@ type hub struct {
 	byPatient map[vital.PatientID][]*group
 	wavesSent time.Time
 	wavesWait bool
+	alarms    alarmBoard
 }
 
 type valueKey struct {
@@ -74,9 +76,9 @@ type watchChange struct {
 	watch watch.Watch
 }
 
-func newHub(live Live, places func(context.Context) ([]store.Admission, error), now func() time.Time, log *slog.Logger) *hub {
+func newHub(o Options, places func(context.Context) ([]store.Admission, error), people func(context.Context) (names, error), now func() time.Time, log *slog.Logger) *hub {
 	return &hub{
-		live: live, places: places, now: now, log: log, wake: make(chan struct{}, 1),
+		live: o.Live, judged: o.Judged, places: places, now: now, log: log, wake: make(chan struct{}, 1), alarms: newAlarmBoard(people),
 		// Numbers begin above those of any earlier run, so that what a page has
 		// seen of that run is never taken for ours.
 		seq:       uint64(now().UnixMilli()) * 64,
@@ -92,7 +94,7 @@ func newHub(live Live, places func(context.Context) ([]store.Admission, error), 
 // take is the sink: it copies the update, which is the flow's, and returns.
 // Waves are copied only while somebody watches.
 func (h *hub) take(u *watch.Update) {
-	mine := &watch.Update{Values: slices.Clone(u.Values), Watches: slices.Clone(u.Watches), Changed: u.Changed}
+	mine := &watch.Update{Values: slices.Clone(u.Values), Watches: slices.Clone(u.Watches), Alarms: slices.Clone(u.Alarms), Changed: u.Changed}
 	for i := range mine.Values {
 		mine.Values[i].Others = slices.Clone(mine.Values[i].Others)
 	}
@@ -122,7 +124,7 @@ func (h *hub) nudge() {
 // run sends until ctx ends.
 func (h *hub) run(ctx context.Context) error {
 	h.mu.Lock()
-	h.forgotten = h.seq
+	h.forgotten, h.alarms.forgotten = h.seq, h.seq
 	h.mu.Unlock()
 	detach := h.live.Attach(h.take)
 	defer detach()
@@ -146,8 +148,7 @@ func (h *hub) run(ctx context.Context) error {
 				}
 			}
 			sent = time.Now()
-			if h.flush() {
-				h.replace(ctx)
+			if h.flush(ctx) {
 				h.tell()
 				placed = sent
 			}
@@ -171,8 +172,13 @@ func (h *hub) begin(ctx context.Context) {
 	h.replace(ctx)
 	values := h.live.Latest(store.Rows{All: true}, nil)
 	watches := h.live.Watches(nil)
+	alarms := h.judged.Alarms(ctx, store.Rows{All: true}, nil)
+	h.learn(ctx, alarms)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for i := range alarms {
+		h.alarms.set(&alarms[i])
+	}
 	for i := range values {
 		h.setValue(&values[i])
 	}
@@ -194,23 +200,33 @@ func (h *hub) setValue(v *watch.Value) {
 }
 
 // flush applies what has come and sends it. It reports whether places changed.
-func (h *hub) flush() (changed bool) {
+func (h *hub) flush(ctx context.Context) (changed bool) {
 	h.inbox.Lock()
 	updates := h.inbox.updates
 	h.inbox.updates = nil
 	h.inbox.Unlock()
+	for _, u := range updates {
+		changed = changed || u.Changed
+		h.learn(ctx, u.Alarms)
+	}
+	if changed {
+		h.replace(ctx) // first: what came with it is of those who lie there now
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	// Values and states get a number each: a page that saw the first message and
-	// lost the second must come back with a number between.
-	values, states := h.seq, h.seq
+	// Alarms, values and states get a number each: a page that saw the first
+	// message and lost the next must come back with a number between. Alarms are
+	// first: a slow line brings them before all else.
+	alarms, values, states := h.seq, h.seq, h.seq
 	if len(updates) > 0 {
-		values, states = h.seq+1, h.seq+2
+		alarms, values, states = h.seq+1, h.seq+2, h.seq+3
 	}
+	h.seq = alarms
+	h.applyAlarms(updates)
+	h.flushAlarms(alarms, vital.At(h.now()))
 	h.seq = values
 	for _, u := range updates {
 		h.applyValues(u)
-		changed = changed || u.Changed
 	}
 	h.seq = states
 	for _, u := range updates {
@@ -271,6 +287,7 @@ func (h *hub) replace(ctx context.Context) (moved bool) {
 		return false // it is asked again; what was known stays
 	}
 	now := vital.At(h.now())
+	wards := wardsOf(stays, now)
 	beds := make(map[vital.PatientID]vital.BedID, len(stays))
 	for _, a := range stays {
 		if a.From <= now && (!a.To.Known() || a.To > now) {
@@ -279,7 +296,7 @@ func (h *hub) replace(ctx context.Context) (moved bool) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if maps.Equal(beds, h.beds) {
+	if !h.alarms.moved(wards) && maps.Equal(beds, h.beds) {
 		return false
 	}
 	h.beds = beds
@@ -290,12 +307,14 @@ func (h *hub) replace(ctx context.Context) (moved bool) {
 	return true
 }
 
-// tell tells every page to fetch its ward again.
+// tell tells every page to fetch its ward again, and who lies elsewhere now takes
+// its alarms along.
 func (h *hub) tell() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq++
 	h.changedAt = h.seq
+	h.alarmsMoved()
 	for _, g := range h.groups {
 		g.changed(h.seq)
 	}
@@ -334,6 +353,13 @@ func (h *hub) beat() {
 			g.send(closeMessage(openMessage(nil, "values", h.seq, vital.At(now))), h.seq, now)
 		}
 	}
+	for _, g := range h.alarms.groups {
+		for s := range g.members {
+			if s.group == nil {
+				s.push(closeMessage(openMessage(nil, "values", h.seq, vital.At(now))), h.seq)
+			}
+		}
+	}
 }
 
 // join puts the socket into the group that watches the same, and sends what it
@@ -358,15 +384,17 @@ func (h *hub) join(s *socket, w wanted, resume uint64, beds []Bed) {
 		s.restart(0)
 		h.snapshot(s, beds)
 	}
+	h.alarmsSince(s, h.seq) // what waited in the queue went with it
 	g.members[s] = struct{}{}
 	g.spoke = time.Time{}
 }
 
-// leave takes the socket out of its group.
+// leave takes the socket out of its groups.
 func (h *hub) leave(s *socket) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.part(s)
+	h.partAlarms(s)
 }
 
 func (h *hub) part(s *socket) {
@@ -387,10 +415,11 @@ func (h *hub) snapshot(s *socket, beds []Bed) {
 	now := vital.At(h.now())
 	for i := range beds {
 		b := &beds[i]
-		b.Latest, b.Watched = []Value{}, nil
+		b.Latest, b.Watched, b.Alarms = []Value{}, nil, []Alarm{}
 		if b.Patient == nil {
 			continue
 		}
+		b.Alarms = h.alarmsIn(b)
 		for _, metric := range h.metrics[b.Patient.ID] {
 			b.Latest = append(b.Latest, valueOf(h.values[valueKey{b.Patient.ID, metric}].value, b.ID))
 		}
@@ -419,8 +448,10 @@ func (h *hub) catchUp(s *socket) {
 	defer h.mu.Unlock()
 	from := s.resumeFrom()
 	if s.group == nil {
+		h.alarmsSince(s, h.seq)
 		return
 	}
+	h.alarmsSince(s, from)
 	h.since(s, from)
 }
 

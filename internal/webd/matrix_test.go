@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/rule"
+	"github.com/vigilcare/vigil/vital"
 )
 
 var principal = auth.Principal{Class: auth.System}
@@ -41,8 +43,9 @@ var callers = []string{"", "administrator", "clinician", "nurse", "technician", 
 func TestEveryRouteForEveryRole(t *testing.T) {
 	w := newWorld(t)
 	d := w.described()
-	own := strings.NewReplacer("{ward}", "w-a", "{patient}", "p-a", "{device}", "monitor-a", "{user}", "u-none", "{token}", "t-none")
-	foreign := strings.NewReplacer("{ward}", "w-b", "{patient}", "p-b", "{device}", "monitor-b", "{user}", "u-none", "{token}", "t-none")
+	mine, other := w.find(low("p-a", vital.At(begun)))[0], w.find(low("p-b", vital.At(begun)))[0]
+	own := strings.NewReplacer("{ward}", "w-a", "{patient}", "p-a", "{device}", "monitor-a", "{alarm}", mine.ID, "{verb}", "acknowledge", "{user}", "u-none", "{token}", "t-none")
+	foreign := strings.NewReplacer("{ward}", "w-b", "{patient}", "p-b", "{device}", "monitor-b", "{alarm}", other.ID, "{verb}", "acknowledge", "{user}", "u-none", "{token}", "t-none")
 	asked, refused := 0, 0
 	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
 		for method, op := range d.Paths[path] {
@@ -96,6 +99,7 @@ func TestDescription(t *testing.T) {
 	w := newWorld(t)
 	trend(w)
 	d := w.described()
+	raised := w.find(low("p-a", vital.At(begun)))[0]
 	actions := auth.Actions()
 	for path, methods := range d.Paths {
 		for method, op := range methods {
@@ -110,7 +114,7 @@ func TestDescription(t *testing.T) {
 			}
 		}
 	}
-	concrete := strings.NewReplacer("{ward}", "w-a", "{patient}", "p-a", "{device}", "monitor-a")
+	concrete := strings.NewReplacer("{ward}", "w-a", "{patient}", "p-a", "{device}", "monitor-a", "{alarm}", raised.ID, "{version}", rule.Default().Version())
 	query := map[string]string{"/patients/{patient}/series": "?metrics=heart-rate,consciousness", "/patients/{patient}/waveforms": "?metric=ecg-ii"}
 	w.flow.waves = append(w.flow.waves, wave("p-a", "ecg-ii", 1, 2))
 	checked := 0

@@ -71,19 +71,13 @@ type Bed struct {
 	Alarms   []Alarm      `json:"alarms"`
 }
 
-// Limit is shown beside the number that it limits.
+// Limit is shown beside the number that it limits. Own: it is the patient's own.
 type Limit struct {
 	Metric string         `json:"metric"`
+	Unit   string         `json:"unit"`
 	Low    *vital.Decimal `json:"low"`
 	High   *vital.Decimal `json:"high"`
-}
-
-// Alarm is an alarm condition of a bed.
-type Alarm struct {
-	Priority string        `json:"priority"`
-	Text     string        `json:"text"`
-	Since    vital.Instant `json:"since"`
-	Metric   string        `json:"metric"`
+	Own    bool           `json:"own"`
 }
 
 // DeviceName is a device as far as a bed shows it.
@@ -212,6 +206,9 @@ type Watched struct {
 	Since   int64           `json:"since"`
 	Cause   string          `json:"cause"`
 	Streams []Stream        `json:"streams"`
+
+	CauseKind     string `json:"causeKind"`
+	DeclaredLimit int64  `json:"declaredLimit"` // ms after the last value in which it may still be shown as watched
 }
 
 // Stream is one expected stream; every is in ms.
@@ -223,16 +220,19 @@ type Stream struct {
 	Since  int64  `json:"since"`
 	Every  int64  `json:"every"`
 	Cause  string `json:"cause"`
+
+	CauseKind string `json:"causeKind"`
 }
 
 func watchedOf(w watch.Watch, bed vital.BedID) Watched {
 	out := Watched{
 		Bed: bed, Patient: w.Patient, State: string(w.State), Last: int64(w.Last), Since: int64(w.Since), Cause: w.Cause,
-		Streams: make([]Stream, len(w.Streams)),
+		Streams: make([]Stream, len(w.Streams)), CauseKind: string(w.CauseKind), DeclaredLimit: w.DeclaredLimit(),
 	}
 	for i, s := range w.Streams {
 		out.Streams[i] = Stream{
 			Metric: s.Metric, Kind: string(s.Kind), State: string(s.State), Last: int64(s.Last), Since: int64(s.Since), Every: s.Every, Cause: s.Cause,
+			CauseKind: string(s.CauseKind),
 		}
 	}
 	return out

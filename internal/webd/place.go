@@ -187,7 +187,9 @@ func (s *Server) ward(c *call) error {
 	if err != nil {
 		return err
 	}
-	s.fillLive(c.rows, beds)
+	if err := s.fillLive(c.ctx(), c.rows, beds); err != nil {
+		return err
+	}
 	view := WardView{Ward: wardView(ward), Beds: full(beds), Rooms: make([]Room, len(rooms))}
 	for i, r := range rooms {
 		view.Rooms[i] = Room{ID: r.ID, Name: r.Name}
@@ -233,12 +235,13 @@ func (s *Server) wardBeds(ctx context.Context, rows store.Rows, ward vital.WardI
 		card := s.card(p, stay)
 		beds[i].Patient = &card
 		beds[i].Devices = append(beds[i].Devices, devices.on(stay.Patient)...)
+		beds[i].Limits = bedLimits(s.judged.Limits(stay.Patient))
 	}
 	return beds, nil
 }
 
-// fillLive puts the latest values and the watch state into beds.
-func (s *Server) fillLive(rows store.Rows, beds []Bed) {
+// fillLive puts the latest values, the watch state and the open alarms into beds.
+func (s *Server) fillLive(ctx context.Context, rows store.Rows, beds []Bed) error {
 	var patients []vital.PatientID
 	at := make(map[vital.PatientID]int)
 	for i := range beds {
@@ -247,7 +250,18 @@ func (s *Server) fillLive(rows store.Rows, beds []Bed) {
 		}
 	}
 	if len(patients) == 0 {
-		return
+		return nil
+	}
+	names, err := s.names(ctx)
+	if err != nil {
+		return err
+	}
+	open := s.judged.Alarms(ctx, rows, patients)
+	highestFirst(open)
+	for i := range open {
+		if at, ok := at[open[i].Patient]; ok {
+			beds[at].Alarms = append(beds[at].Alarms, alarmView(&open[i], spot{beds[at].ID, beds[at].Ward}, names))
+		}
 	}
 	for _, v := range s.live.Latest(rows, patients) {
 		if i, ok := at[v.Patient]; ok {
@@ -263,6 +277,7 @@ func (s *Server) fillLive(rows store.Rows, beds []Bed) {
 	for i := range beds {
 		slices.SortFunc(beds[i].Latest, func(x, y Value) int { return strings.Compare(x.Metric, y.Metric) })
 	}
+	return nil
 }
 
 // bedsOf returns the wanted beds that rows lets through, and the bed of patient.

@@ -14,21 +14,25 @@ import (
 
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
 
-// Options says how a server is built. Gate, Store, Live, History, Commands,
-// Packets and System are required.
+// Options says how a server is built. Gate, Store, Live, Judged, Rules, History,
+// Commands, Packets and System are required.
 type Options struct {
 	Gate     *auth.Gate
 	Store    *store.DB
 	Site     vital.Site
 	Live     Live
+	Judged   Judged
+	Rules    func() *rule.Set // in force
 	History  History
 	Commands Commands
 	Packets  Packets
 	System   func(ctx context.Context) (SystemState, error)
 
+	Notifier  Notifier     // pages people; nil: nobody is paged from here
 	Telemetry Receiver     // the door for devices; nil: POST /telemetry is not there
 	Metrics   http.Handler // /metrics; nil: not there
 	Assets    fs.FS        // the screens; nil: the API only
@@ -48,6 +52,8 @@ type Server struct {
 	store    *store.DB
 	site     vital.Site
 	live     Live
+	judged   Judged
+	inForce  func() *rule.Set
 	history  History
 	commands Commands
 	packets  Packets
@@ -61,6 +67,7 @@ type Server struct {
 	hosts   []string
 	ready   func(ctx context.Context) error
 
+	notifier  Notifier
 	telemetry Receiver
 	metrics   http.Handler
 	assets    *assets
@@ -80,10 +87,10 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, history: o.History,
+		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, judged: o.Judged, inForce: o.Rules, history: o.History,
 		commands: o.Commands, packets: o.Packets, system: o.System,
 		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
-		telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
+		notifier: o.Notifier, telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
 		sockets: doorkeeper{each: make(map[string]int)}, views: views{last: make(map[string]time.Time)},
 	}
 	if s.log == nil {
@@ -93,9 +100,9 @@ func New(o Options) (*Server, error) {
 		s.now = time.Now
 	}
 	s.closing, s.stop = context.WithCancel(context.Background())
-	s.hub = newHub(o.Live, func(ctx context.Context) ([]store.Admission, error) {
+	s.hub = newHub(o, func(ctx context.Context) ([]store.Admission, error) {
 		return s.store.Occupants(ctx, store.Everything(s.site), "", 0)
-	}, s.now, s.log)
+	}, s.names, s.now, s.log)
 	if s.described, err = describe(s.version); err != nil {
 		return nil, err
 	}

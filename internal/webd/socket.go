@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,8 +39,9 @@ const (
 
 // socket is one tab.
 type socket struct {
-	conn  *websocket.Conn
-	group *group // under the hub's lock
+	conn   *websocket.Conn
+	group  *group      // under the hub's lock
+	alarms *alarmGroup // under the hub's lock
 
 	mu     sync.Mutex
 	queue  []outgoing
@@ -47,31 +49,59 @@ type socket struct {
 	waves  int // bytes of waves in queue
 	behind bool
 	seen   uint64 // sequence of the last text message that was taken to be sent
+	heard  uint64 // sequence up to which alarms were taken to be sent, 0: none were
 	lost   uint64 // wave messages that were dropped
 	ready  chan struct{}
 }
 
 type outgoing struct {
-	data  []byte
-	seq   uint64
-	waves bool
+	data   []byte
+	seq    uint64
+	alarms uint64 // sequence up to which it brings alarms; 0: it brings none
+	waves  bool
 }
 
 // push queues text. When there is too much of it, all of it goes: catchUp will
 // bring the newest of everything.
-func (s *socket) push(data []byte, seq uint64) {
+func (s *socket) push(data []byte, seq uint64) { s.pushText(outgoing{data: data, seq: seq}) }
+
+// pushAlarms queues alarms up to a sequence.
+func (s *socket) pushAlarms(data []byte, seq, upTo uint64) {
+	s.pushText(outgoing{data: data, seq: seq, alarms: upTo})
+}
+
+func (s *socket) pushText(o outgoing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.behind {
 		return
 	}
-	if s.text+len(data) > mostTextBytes && s.text > 0 {
+	if s.text+len(o.data) > mostTextBytes && s.text > 0 {
 		s.queue, s.text, s.waves, s.behind = nil, 0, 0, true
 	} else {
-		s.queue = append(s.queue, outgoing{data: data, seq: seq})
-		s.text += len(data)
+		s.queue = append(s.queue, o)
+		s.text += len(o.data)
 	}
 	s.signal()
+}
+
+// alarmsFrom says up to where alarms have been seen: another subscription begins.
+func (s *socket) alarmsFrom(seq uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = seq
+	s.queue = slices.DeleteFunc(s.queue, func(o outgoing) bool {
+		if o.alarms > 0 {
+			s.text -= len(o.data)
+		}
+		return o.alarms > 0
+	})
+}
+
+func (s *socket) alarmsSeen() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heard
 }
 
 // pushWaves queues a wave message and drops the oldest beyond the bound.
@@ -138,7 +168,7 @@ func (s *socket) next() (data []byte, behind bool) {
 		s.waves -= len(o.data)
 	} else {
 		s.text -= len(o.data)
-		s.seen = max(s.seen, o.seq)
+		s.seen, s.heard = max(s.seen, o.seq), max(s.heard, o.alarms)
 	}
 	return o.data, false
 }
@@ -183,6 +213,7 @@ func (s *socket) send(ctx context.Context, data []byte) error {
 // asked is what a client says.
 type asked struct {
 	Type    string          `json:"type"`
+	Ward    vital.WardID    `json:"ward"` // of alarms; "*": every ward of the caller
 	Beds    []vital.BedID   `json:"beds"`
 	Patient vital.PatientID `json:"patient"`
 	Waves   []string        `json:"waves"`
@@ -285,14 +316,15 @@ func (s *Server) listen(ctx context.Context, c *call, one *socket) error {
 		if err := json.Unmarshal(data, &a); err != nil {
 			return vital.Errorf(vital.Invalid, "message is not the JSON of docs/formats/live.md: %w", err)
 		}
-		if a.Type != "watch" {
-			return vital.Errorf(vital.Invalid, "type %.40q: want watch", a.Type)
+		do := map[string]func(context.Context, *call, *socket, asked) error{"watch": s.watch, "alarms": s.watchAlarms}[a.Type]
+		if do == nil {
+			return vital.Errorf(vital.Invalid, "type %.40q: want watch or alarms", a.Type)
 		}
 		if burst = max(0, burst-int(time.Since(last)/time.Second)) + 1; burst > watchesAtOnce {
 			time.Sleep(500 * time.Millisecond)
 		}
 		last = time.Now()
-		if err := s.watch(ctx, c, one, a); err != nil {
+		if err := do(ctx, c, one, a); err != nil {
 			return err
 		}
 	}
@@ -348,6 +380,27 @@ func (s *Server) watch(ctx context.Context, c *call, one *socket, a asked) error
 	if refused != nil {
 		one.push(refused, 0)
 	}
+	return nil
+}
+
+// watchAlarms begins to send the alarms of a ward, or of every ward of the caller.
+func (s *Server) watchAlarms(ctx context.Context, c *call, one *socket, a asked) error {
+	subject := auth.Subject{Kind: "alarms"}
+	v := sight{}
+	if a.Ward != "" && a.Ward != "*" {
+		v.ward, subject = a.Ward, auth.Subject{Kind: "ward", ID: string(a.Ward), Ward: a.Ward}
+	}
+	if err := s.gate.Allow(ctx, c.principal, auth.AlarmRead, subject); err != nil {
+		if k := vital.KindOf(err); k != vital.Denied && k != vital.NotFound {
+			return err
+		}
+		one.push(refusedMessage(FailureDetail{Kind: vital.KindOf(err).String(), Message: err.Error(), Field: "ward"}), 0)
+		return nil
+	}
+	rows := s.gate.RowsFor(c.principal, auth.AlarmRead)
+	v.all, v.wards = rows.All, rows.Wards
+	s.noteView(ctx, c.principal, auth.AlarmRead, subject)
+	s.hub.askAlarms(one, v, a.Resume)
 	return nil
 }
 
