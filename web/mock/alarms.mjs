@@ -134,7 +134,7 @@ export function start(beds, scenario) {
       param('resp-rate', 'Respiratory rate', rr, '/min', rr <= 8 ? 3 : rr <= 11 ? 1 : rr <= 20 ? 0 : rr <= 24 ? 2 : 3, 0),
       param('spo2', `SpO2 scale ${scale}`, o, '%', scale === 2 ? (o >= 93 || o >= 88 ? 0 : o >= 86 ? 1 : o >= 84 ? 2 : 3) : o <= 91 ? 3 : o <= 93 ? 2 : o <= 95 ? 1 : 0, 0),
       param('oxygen', 'Air or oxygen', 'air', '', 0, 52),
-      param('bp-systolic', 'Systolic blood pressure', sys, 'mm[Hg]', sys <= 90 ? 3 : sys <= 100 ? 2 : sys <= 110 ? 1 : sys < 220 ? 0 : 3, 12),
+      param('systolic', 'Systolic blood pressure', sys, 'mm[Hg]', sys <= 90 ? 3 : sys <= 100 ? 2 : sys <= 110 ? 1 : sys < 220 ? 0 : 3, 12),
       param('pulse', 'Pulse', hr, '/min', hr <= 40 ? 3 : hr <= 50 ? 1 : hr <= 90 ? 0 : hr <= 110 ? 1 : hr <= 130 ? 2 : 3, 0),
       param('consciousness', 'Consciousness', 'A', '', 0, 52),
       param('temperature', 'Temperature', temp.toFixed(1), 'Cel', temp <= 35 ? 3 : temp <= 36 ? 1 : temp <= 38 ? 0 : temp <= 39 ? 1 : 2, 27),

@@ -42,9 +42,9 @@ const latestAt = (b, t) => Math.min(t, b.stopAt)
 const value = (b, metric, v, unit, at, quality = []) => ({ bed: b.id, patient: b.patient?.id ?? '', metric, value: v, code: '', unit, at, received: at + 18, quality, device: `monitor-${b.index + 1}` })
 function vitals(b, t) {
   const w = (k, a) => a * wander(b.index * 9 + k, t)
-  return { 'heart-rate': b.base.hr + w(1, 9), spo2: Math.min(100, b.base.spo2 + w(2, 2)), 'resp-rate': b.base.rr + w(3, 3), 'bp-systolic': b.base.sys + w(4, 12), 'bp-diastolic': b.base.sys * 0.58 + w(5, 6), 'temperature': b.base.t + w(6, 0.3), glucose: 118 + w(7, 60) }
+  return { 'heart-rate': b.base.hr + w(1, 9), spo2: Math.min(100, b.base.spo2 + w(2, 2)), 'resp-rate': b.base.rr + w(3, 3), 'bp-systolic': b.base.sys + w(4, 12), 'bp-diastolic': b.base.sys * 0.58 + w(5, 6), 'temperature': b.base.t + w(6, 0.3), glucose: 118 + w(7, 60), news2: Math.max(0, 2 + w(8, 5)) }
 }
-const unitsOf = { 'heart-rate': ['/min', 0], spo2: ['%', 0], 'resp-rate': ['/min', 0], 'bp-systolic': ['mm[Hg]', 0], 'bp-diastolic': ['mm[Hg]', 0], 'temperature': ['Cel', 1], glucose: ['mg/dL', 0] }
+const unitsOf = { 'heart-rate': ['/min', 0], spo2: ['%', 0], 'resp-rate': ['/min', 0], 'bp-systolic': ['mm[Hg]', 0], 'bp-diastolic': ['mm[Hg]', 0], 'temperature': ['Cel', 1], glucose: ['mg/dL', 0], news2: ['{score}', 0] }
 function values(b, now, all) {
   if (!b.patient) return []
   const t = latestAt(b, now)
@@ -74,13 +74,19 @@ const me = { id: 'u-1', name: 'Demo visitor', class: 'user', roles: ['administra
 const metricRows = Object.entries({ 'heart-rate': 'Heart rate', spo2: 'Oxygen saturation', 'resp-rate': 'Respiratory rate', 'bp-systolic': 'Systolic blood pressure', 'bp-diastolic': 'Diastolic blood pressure', 'temperature': 'Body temperature', glucose: 'Glucose', 'weight': 'Body weight' }).map(([name, label]) => ({ name, label, loinc: '', mdc: 0, unit: unitsOf[name]?.[0] ?? 'kg', units: [], low: 0, high: 350, group: 'vital', shape: 'numeric', source: '' }))
 const deviceOf = (b) => ({ id: `monitor-${b.index + 1}`, label: `Monitor ${b.index + 1}`, kind: 'monitor', class: 'device', model: 'Synthetic 12', udi: '', regulatory: 'medical', state: 'active', created: iso(began - 9e8), lastSeen: iso(latestAt(b, Date.now())), clockOffsetMs: (b.index * 37) % 400 - 150, clockUncertaintyMs: 12, driftPpm: 3.2, packets: 40211 + b.index * 311, problems: b.index % 5 === 0 ? 3 : 0, binding: b.patient ? { id: `bi-${b.index}`, device: `monitor-${b.index + 1}`, patient: b.patient.id, room: null, from: b.patient.admitted, to: null, by: 'u-1', why: '' } : null, demo: true })
 const observations = new Map()
+const rounds = (b) => Array.from({ length: 18 }, (_, i) => {
+  const at = began - 720e3 - i * 2.4 * 3600e3
+  const x = vitals(b, at)
+  const oxygen = b.index % 3 === 1 && i % 4 < 2
+  return { id: `o-${i}`, patient: b.patient.id, at: iso(at), by: i % 2 ? 'N. Frei' : 'T. Roth', note: '', items: [{ metric: 'consciousness', code: i === 5 ? 'C' : 'A' }, { metric: 'oxygen-device', code: oxygen ? 'nasal-cannula' : 'air' }, { metric: 'resp-rate', value: x['resp-rate'].toFixed(0), unit: '/min' }, { metric: 'bp-systolic', value: x['bp-systolic'].toFixed(0), unit: 'mm[Hg]' }, { metric: 'bp-diastolic', value: x['bp-diastolic'].toFixed(0), unit: 'mm[Hg]' }, { metric: 'temperature', value: x.temperature.toFixed(1), unit: 'Cel' }] }
+})
 const annotations = new Map()
 const packets = (d) => Array.from({ length: 40 }, (_, i) => ({ partition: 3, frame: 9000 - i, index: 0, received: iso(Date.now() - i * 1000), device: d, credential: d, door: i % 9 === 4 ? 'http' : 'mqtt', topic: `v1/${d}/${i % 3 ? 'telemetry' : 'wave'}`, format: i % 3 ? 'vigil-json' : 'vigil-wave', bytes: i % 3 ? 214 : 780, sequence: 40211 - i, result: i === 4 ? 'failed' : i === 7 ? 'partly' : i === 9 ? 'duplicate' : 'decoded', reason: i === 4 ? 'readings[0].unit: missing' : i === 7 ? 'readings[1].unit: "bpm" is not UCUM; did you mean "/min"?' : '', readings: i === 4 ? 0 : 5, decoder: 'vigil-json@1', preview: '{"seq":40207,"time":"2026-11-22T09:30:01+01:00","readings":[{"metric":"heart-rate","value":72' }))
 function series(b, q) {
   const from = Date.parse(q.get('from')), to = Date.parse(q.get('to')), n = Number(q.get('points') ?? 600)
   const step = Math.max(1000, (to - from) / n)
   return { from: iso(from), to: iso(to), series: q.get('metrics').split(',').filter((m) => unitsOf[m]).map((metric) => {
-    const spot = metric.startsWith('bp') || metric === 'temperature'
+    const spot = metric.startsWith('bp') || metric === 'temperature' || metric === 'news2'
     const points = []
     for (let t = from; t < to; t += spot ? Math.max(step, 1800e3) : step) {
       if (t > Math.min(Date.now(), b.stopAt)) break
@@ -134,7 +140,7 @@ const routes = [
   ['GET', /^\/patients\/([^/]+)\/events$/, () => list([])],
   ['GET', /^\/patients\/([^/]+)\/timeline$/, ([id], q) => timeline(byPatient(id), q)],
   ['GET', /^\/patients\/([^/]+)\/gaps$/, ([id]) => list(byPatient(id).state === 'not-watched' ? [{ metric: 'heart-rate', from: iso(byPatient(id).stopAt), to: null, state: 'missing', cause: 'monitor sends nothing' }] : [])],
-  ['GET', /^\/patients\/([^/]+)\/observations$/, ([id]) => list(observations.get(id) ?? [{ id: 'o-1', patient: id, at: iso(began - 720e3), by: 'N. Frei', note: '', items: [{ metric: 'consciousness', code: 'A' }, { metric: 'oxygen-device', code: 'room-air' }, { metric: 'resp-rate', value: 16, unit: '/min' }, { metric: 'bp-systolic', value: 104, unit: 'mm[Hg]' }, { metric: 'bp-diastolic', value: 61, unit: 'mm[Hg]' }, { metric: 'temperature', value: '38.4', unit: 'Cel' }] }])],
+  ['GET', /^\/patients\/([^/]+)\/observations$/, ([id]) => list([...(observations.get(id) ?? []), ...rounds(byPatient(id))])],
   ['POST', /^\/patients\/([^/]+)\/observations$/, ([id], _q, body) => { const o = { id: 'o-' + Date.now(), patient: id, by: 'you', ...body }; observations.set(id, [o, ...(observations.get(id) ?? [])]); return o }],
   ['GET', /^\/patients\/([^/]+)\/annotations$/, ([id]) => list(annotations.get(id) ?? [{ id: 'a-1', patient: id, at: iso(began - 31 * 60e3), by: 'N. Frei', text: 'Paracetamol 1 g by mouth', kind: 'drug' }])],
   ['POST', /^\/patients\/([^/]+)\/annotations$/, ([id], _q, body) => { const a = { id: 'a-' + Date.now(), patient: id, by: 'you', ...body }; annotations.set(id, [a, ...(annotations.get(id) ?? [])]); return a }],

@@ -76,6 +76,9 @@ export interface AlarmDeed {
   text: string
   priority: Priority
   level: number
+  to?: string
+  toName?: string
+  until?: number
 }
 
 export interface Delivery {
@@ -133,7 +136,8 @@ export interface ScoreParameter {
   value: string
   unit: string
   points: number | null
-  at: number
+  why?: string
+  at: number | string
   stale: boolean
   missing: boolean
 }
@@ -141,9 +145,9 @@ export interface ScoreParameter {
 export interface Score {
   name: string
   title: string
-  at: number
+  at: number | string
   status: 'ok' | 'incomplete' | 'refused'
-  score: number
+  score: number | string
   band: string
   risk: string
   response: string
@@ -151,6 +155,7 @@ export interface Score {
   missing: string[] | null
   reason: string
   source: string
+  caveats?: string[] | null
 }
 
 export interface RuleRow {

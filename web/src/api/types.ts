@@ -231,7 +231,7 @@ export interface Annotation {
 
 export interface TimelineItem {
   at: string
-  kind: 'observation' | 'annotation' | 'event' | 'binding' | 'admission' | 'standby' | 'gap'
+  kind: 'observation' | 'annotation' | 'event' | 'binding' | 'admission' | 'standby' | 'gap' | 'alarm'
   text: string
   by: string
   ref: string

@@ -15,8 +15,8 @@ export interface BedLive {
   before: Record<string, Value>
 }
 
-/** Numbers that change rarely, so that the one before says where it goes. */
-const scored = new Set(['news2', 'mews', 'pews', 'meows', 'qsofa'])
+/** Scores: they change rarely, so that the one before says where it goes; a patient's page shows them with their parts. */
+export const scored = new Set(['news2', 'mews', 'pews', 'meows', 'qsofa'])
 
 export interface Link {
   state: 'connecting' | 'open' | 'down'

@@ -45,7 +45,7 @@ export function AlarmBar({ zone, kiosk, side }: { zone: string; kiosk: boolean; 
   const since = useRef({ id: '', at: 0 })
   if (since.current.id !== (target?.id ?? '')) since.current = { id: target?.id ?? '', at: performance.now() }
 
-  const bedOf = useCallback((a: Alarm) => places.of(a)?.bed.label ?? a.bed, [places])
+  const bedOf = useCallback((a: Alarm) => places.of(a)?.bed.label ?? (a.bed || say('alarm.site')), [places, say])
   const acknowledge = useCallback(
     async (a: Alarm) => {
       setBusy(a.id)
@@ -146,8 +146,8 @@ function Row({ alarm, place, lead, zone, now, hidden, open }: { alarm: Alarm; pl
     <button className="alarm-row" data-lead={lead || undefined} data-tone={tone(alarm)} onClick={() => open(alarm.id)}>
       <AlarmText alarm={alarm} />
       <span className="alarm-bed">
-        <span className="unseen">{say('alarm.bed', { label: '' })}</span>
-        {place?.bed.label ?? alarm.bed}
+        {(place || alarm.bed) && <span className="unseen">{say('alarm.bed', { label: '' })}</span>}
+        {place?.bed.label ?? (alarm.bed || say('alarm.site'))}
       </span>
       {place?.patient && <span>{fullName(place.patient, hidden)}</span>}
       {lead && (

@@ -188,7 +188,7 @@ function Rows({ list, past = false }: { list: Alarm[]; past?: boolean }) {
                   </button>
                 </th>
                 <td>
-                  <b>{place?.bed.label ?? a.bed}</b>
+                  <b>{place?.bed.label ?? (a.bed || say('alarm.site'))}</b>
                 </td>
                 <td>
                   {place?.patient?.id === a.patient ? (
@@ -196,9 +196,11 @@ function Rows({ list, past = false }: { list: Alarm[]; past?: boolean }) {
                       {fullName(place.patient, preferences.privacy)}
                     </Link>
                   ) : (
-                    <Link href={`/patient/${encodeURIComponent(a.patient)}`} onClick={(e) => e.stopPropagation()}>
-                      {say('alarm.patient')}
-                    </Link>
+                    a.patient !== 'site' && (
+                      <Link href={`/patient/${encodeURIComponent(a.patient)}`} onClick={(e) => e.stopPropagation()}>
+                        {say('alarm.patient')}
+                      </Link>
+                    )
                   )}
                 </td>
                 <td className="nowrap">{moment(a.since, zone, say.language, now)}</td>

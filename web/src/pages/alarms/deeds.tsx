@@ -27,7 +27,8 @@ export function Deeds({ deeds, zone, now }: { deeds: AlarmDeed[]; zone: string; 
               <time className="second">{moment(d.at, zone, say.language, now, true)}</time>
               <span>
                 {deedText(d, say)}
-                {d.text && `: ${d.text}`}
+                {(d.toName || d.to || d.text) && `: ${d.toName || d.to || d.text}`}
+                {(d.until ?? 0) > 0 && `, ${say('alarm.deed.until', { time: moment(d.until ?? 0, zone, say.language, now) })}`}
                 {d.kind !== 'closed' && d.why && <span className="second"> ({d.why})</span>}
                 {d.by && <b> {d.name || d.by}</b>}
               </span>

@@ -30,13 +30,13 @@ export default function AlarmDrawer({ id, zone, close }: { id: string; zone: str
   const alarm = live && fetched && fetched.changed > live.changed ? fetched : (live ?? fetched)
   return (
     <Drawer opened onClose={close} position="right" size={620} withOverlay={false} lockScroll={false} classNames={{ content: 'alarm-drawer' }} title={say('alarm.one')} closeButtonProps={{ 'aria-label': say('action.close') }}>
-      {alarm ? <One alarm={alarm} story={story.data} zone={zone} close={close} /> : story.error ? <Trouble problem={story.error} retry={() => void story.refetch()} /> : <Skeleton lines={8} />}
+      {alarm ? <One alarm={alarm} story={story.data} zone={zone} /> : story.error ? <Trouble problem={story.error} retry={() => void story.refetch()} /> : <Skeleton lines={8} />}
       {alarm && story.error && !story.data && <p className="problem">{say('state.partial')}</p>}
     </Drawer>
   )
 }
 
-function One({ alarm, story, zone, close }: { alarm: Alarm; story: AlarmStory | undefined; zone: string; close: () => void }) {
+function One({ alarm, story, zone }: { alarm: Alarm; story: AlarmStory | undefined; zone: string }) {
   const say = useSay()
   const me = useMe().data
   const now = useNow()
@@ -52,10 +52,14 @@ function One({ alarm, story, zone, close }: { alarm: Alarm; story: AlarmStory | 
       <AlarmText alarm={alarm} still={!linked || Boolean(alarm.closed)} />
       <h2>{alarm.title}</h2>
       <p className="alarm-where">
-        <b>{say('alarm.bed', { label: place?.bed.label ?? alarm.bed })}</b>{' '}
-        <Link href={`/patient/${encodeURIComponent(alarm.patient)}`} onClick={close}>
-          {name || say('alarm.patient')}
-        </Link>
+        {alarm.patient === 'site' ? (
+          <b>{say('alarm.site')}</b>
+        ) : (
+          <>
+            <b>{say('alarm.bed', { label: place?.bed.label ?? alarm.bed })}</b>{' '}
+            <Link href={`/patient/${encodeURIComponent(alarm.patient)}`}>{name || say('alarm.patient')}</Link>
+          </>
+        )}
       </p>
       <dl className="alarm-facts">
         <dt>{say('alarm.fact.since')}</dt>

@@ -1,12 +1,16 @@
 import IconClockOff from '@tabler/icons-react/dist/esm/icons/IconClockOff.mjs'
+import { useLimits } from '../../api/alarm-calls'
 import { useSeries } from '../../api/queries'
 import type { Patient, Series } from '../../api/types'
 import { freshness } from '../../live/fresh'
-import { useBed, useLink, useNow } from '../../live/store'
+import { useBedAlarms } from '../../live/alarms'
+import { mark, patientFirst, tone } from '../../live/order'
+import { scored, useBed, useLink, useNow } from '../../live/store'
 import { hour } from '../../time/zone'
 import { useMetricName } from '../../parts/metric-name'
 import { useUnits } from '../../units/units'
 import { useSay } from '../../words'
+import { side } from './limit-text'
 import { trendMetrics } from './panels'
 
 const order = ['heart-rate', 'pulse-rate', 'spo2', 'resp-rate', 'bp', 'abp', 'temperature', 'glucose', 'glucose-sensor', 'etco2']
@@ -22,12 +26,14 @@ export function Now({ patient }: { patient: Patient }) {
   const { values, watched } = useBed(patient.id)
   const end = Math.ceil(now / 60_000) * 60_000
   const series = useSeries(patient.id, trendMetrics, end - hour, end, 60).data?.series ?? []
+  const limits = useLimits(patient.id).data ?? []
+  const alarms = [...useBedAlarms(patient.bed ?? '', patient.id, null)].filter((a) => !a.technical).sort(patientFirst)
   const streams = (watched ?? patient.watched)?.streams
   const pairs: Record<string, [string, string]> = { bp: ['bp-systolic', 'bp-diastolic'], abp: ['abp-systolic', 'abp-diastolic'] }
   const paired = new Set(['bp-systolic', 'bp-diastolic', 'bp-mean', 'abp-systolic', 'abp-diastolic', 'abp-mean'])
   const known = order.filter((m) => (pairs[m] ? values[pairs[m][0]] : values[m]))
   const rest = Object.keys(values)
-    .filter((m) => !order.includes(m) && !paired.has(m))
+    .filter((m) => !order.includes(m) && !paired.has(m) && !scored.has(m))
     .sort()
   if (known.length + rest.length === 0) return <p className="second">{say('patient.now.none')}</p>
   return (
@@ -41,10 +47,16 @@ export function Now({ patient }: { patient: Patient }) {
         const shown = units.show(v.metric, v.value, v.unit)
         const text = v.code ? say.maybe('round.' + v.code, v.code) : say.digits(shown.text) + (second ? '/' + say.digits(units.show(second.metric, second.value, second.unit).text) : '')
         const line = series.find((s) => s.metric === v.metric)
+        const limit = limits.find((l) => l.metric === v.metric)
+        const alarm = alarms.find((a) => a.metric === v.metric || (second && a.metric === second.metric))
         const remarks = (v.quality ?? []).filter((q) => q !== 'demo')
         return (
-          <li key={key} data-fresh={fresh} style={signals[key] ? { color: `var(${signals[key]})` } : undefined} className={signals[key] ? 'now-big' : ''}>
-            <span className="now-label">{name(key)}</span>
+          <li key={key} data-fresh={fresh} data-alarm={alarm && tone(alarm)} style={signals[key] ? { color: `var(${signals[key]})` } : undefined} className={signals[key] ? 'now-big' : ''}>
+            <span className="now-label">
+              {alarm && <b>{mark(alarm)} </b>}
+              {name(key)}
+              {limit && side(limit, limit.metric, limit.unit, units, say) !== '--' && <span className="now-limits"> {say('limits.beside', { range: side(limit, limit.metric, limit.unit, units, say) })}{limit.own ? ` ${say('limits.beside.own')}` : ''}</span>}
+            </span>
             <span className="now-value">
               {text} <small>{v.code ? '' : shown.unit}</small>
             </span>

@@ -2,7 +2,7 @@ import './patient.css'
 import { Button, Menu, SegmentedControl, Tabs } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { useQueryClient } from '@tanstack/react-query'
-import { useEffect, useMemo, useState } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { remove } from '../../api/client'
 import { useDevices, useMe, usePatient, useWard, useWards } from '../../api/queries'
@@ -21,7 +21,12 @@ import { spans, useAddress } from './range'
 import { Rounds, Story } from './story'
 import { Strip } from './strip'
 import { Table } from './table'
+import { Todo } from './todo'
 import { Trends } from './trends'
+
+const Chart = lazy(() => import('./news2-chart'))
+const LimitsDialog = lazy(() => import('./limits'))
+const CareDialog = lazy(() => import('./care'))
 
 export default function PatientPage({ id }: { id: string }) {
   const answer = usePatient(id)
@@ -37,7 +42,7 @@ function Page({ patient, zone }: { patient: Patient; zone: string }) {
   const me = useMe().data
   const address = useAddress()
   const { range } = address
-  const [deed, setDeed] = useState<Deed | null>(null)
+  const [deed, setDeed] = useState<Deed | 'limits' | 'care' | null>(null)
   const narrow = useMediaQuery('(max-width: 1000px)', false, { getInitialValueInEffect: false })
   const at = Number(address.search.get('strip')) || null
   const tab = address.search.get('tab') ?? (narrow ? 'now' : 'trends')
@@ -59,6 +64,12 @@ function Page({ patient, zone }: { patient: Patient; zone: string }) {
     trends: <Trends patient={patient.id} zone={zone} range={range} open={(t) => freeze(t + 4000)} />,
     strip: <Strip patient={patient.id} zone={zone} at={at} freeze={freeze} />,
     table: <Table patient={patient.id} zone={zone} range={range} />,
+    chart: (
+      <Suspense fallback={<Skeleton lines={10} />}>
+        <Chart patient={patient} zone={zone} range={range} />
+      </Suspense>
+    ),
+    todo: <Todo patient={patient} zone={zone} />,
     story: (
       <>
         <Rounds patient={patient.id} zone={zone} />
@@ -66,7 +77,7 @@ function Page({ patient, zone }: { patient: Patient; zone: string }) {
       </>
     ),
   }
-  const shown = (narrow ? ['now', 'trends', 'strip', 'table', 'story'] : ['trends', 'strip', 'table']) as (keyof typeof panel)[]
+  const shown = (narrow ? ['now', 'todo', 'trends', 'strip', 'chart', 'table', 'story'] : ['trends', 'strip', 'chart', 'table']) as (keyof typeof panel)[]
   const current = shown.includes(tab as keyof typeof panel) ? (tab as keyof typeof panel) : (shown[0] as keyof typeof panel)
 
   return (
@@ -91,7 +102,7 @@ function Page({ patient, zone }: { patient: Patient; zone: string }) {
                   </Tabs.Tab>
                 ))}
               </Tabs.List>
-              {current !== 'strip' && current !== 'now' && (
+              {current !== 'strip' && current !== 'now' && current !== 'todo' && (
                 <div className="row range">
                   <Button size="compact-sm" variant="default" onClick={() => address.set({ to: new Date(range.from + range.hours * 1_800_000).toISOString() })}>
                     {say('patient.range.earlier')}
@@ -117,15 +128,22 @@ function Page({ patient, zone }: { patient: Patient; zone: string }) {
             ))}
           </Tabs>
         </div>
-        {!narrow && <aside className="patient-side right-side">{panel.story}</aside>}
+        {!narrow && <aside className="patient-side right-side">
+            {panel.todo}
+            {panel.story}
+          </aside>}
       </div>
-      {deed && <Deeds deed={deed} patient={patient} zone={zone} close={() => setDeed(null)} />}
+      {deed === 'limits' || deed === 'care' ? (
+        <Suspense>{deed === 'limits' ? <LimitsDialog patient={patient} zone={zone} close={() => setDeed(null)} /> : <CareDialog patient={patient} zone={zone} close={() => setDeed(null)} />}</Suspense>
+      ) : (
+        deed && <Deeds deed={deed} patient={patient} zone={zone} close={() => setDeed(null)} />
+      )}
     </div>
   )
 }
 
 /** Who, by two identifiers; where; flags; whether anybody watches. It never scrolls away. */
-function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setDeed: (d: Deed) => void }) {
+function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setDeed: (d: Deed | 'limits' | 'care') => void }) {
   const say = useSay()
   const now = useNow()
   const client = useQueryClient()
@@ -181,6 +199,8 @@ function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setD
                 <Menu.Item onClick={() => setDeed('standby')}>{say('patient.standby')}</Menu.Item>
               )}
               <Menu.Item onClick={() => setDeed('plan')}>{say('patient.plan')}</Menu.Item>
+              <Menu.Item onClick={() => setDeed('limits')}>{say('limits.open')}</Menu.Item>
+              <Menu.Item onClick={() => setDeed('care')}>{say('care.set')}</Menu.Item>
               {here && <Menu.Item onClick={() => setDeed('discharge')}>{say('patient.discharge')}</Menu.Item>}
             </Menu.Dropdown>
           </Menu>

@@ -1,7 +1,11 @@
+import { useAlarmRows } from '../../api/alarm-calls'
+import type { Alarm } from '../../api/alarm'
 import { useObservations, useTimeline } from '../../api/queries'
 import type { Observation, TimelineItem } from '../../api/types'
 import { live } from '../../live/store'
+import { AlarmText } from '../../parts/alarm-sign'
 import { useMetricName } from '../../parts/metric-name'
+import { useOpenAlarm } from '../../parts/open-alarm'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { useUnits, type Units } from '../../units/units'
@@ -12,9 +16,12 @@ import type { Range } from './range'
 export function Story({ patient, zone, range }: { patient: string; zone: string; range: Range }) {
   const say = useSay()
   const answer = useTimeline(patient, range.from, range.to)
+  const alarms = useAlarmRows({ patient, state: 'all', from: new Date(range.from).toISOString(), to: new Date(range.to).toISOString(), limit: 200 }).data?.items
+  const [, open] = useOpenAlarm()
   if (answer.isPending) return <Skeleton lines={5} />
   if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
-  const items = [...answer.data].sort((a, b) => Date.parse(b.at) - Date.parse(a.at))
+  const rows: (TimelineItem & { alarm?: Alarm })[] = [...answer.data, ...(alarms ?? []).map((a) => ({ at: new Date(a.raised).toISOString(), kind: 'alarm' as const, text: '', by: a.acknowledged?.name ?? '', ref: a.id, alarm: a }))]
+  const items = rows.sort((a, b) => Date.parse(b.at) - Date.parse(a.at))
   return (
     <section className="story" aria-labelledby="story-title">
       <h2 id="story-title">{say('story.title')}</h2>
@@ -24,7 +31,15 @@ export function Story({ patient, zone, range }: { patient: string; zone: string;
           <li key={k} data-kind={i.kind}>
             <time className="second">{moment(Date.parse(i.at), zone, say.language, live.now())}</time>
             <div>
-              <span className="story-kind">{kind(i, say)}</span> {i.text}
+              {i.alarm ? (
+                <button className="story-alarm" onClick={() => open(i.ref)}>
+                  <AlarmText alarm={i.alarm} still />
+                </button>
+              ) : (
+                <>
+                  <span className="story-kind">{kind(i, say)}</span> {i.text}
+                </>
+              )}
               {i.by && <span className="quiet"> {i.by}</span>}
             </div>
           </li>

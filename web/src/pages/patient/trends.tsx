@@ -2,8 +2,11 @@ import 'uplot/dist/uPlot.min.css'
 import { useComputedColorScheme } from '@mantine/core'
 import { useEffect, useMemo, useRef } from 'react'
 import uPlot from 'uplot'
+import type { Priority } from '../../api/alarm'
+import { useAlarmRows } from '../../api/alarm-calls'
 import { useAnnotations, useGaps, useSeries, useTimeline } from '../../api/queries'
 import type { Gap, Series } from '../../api/types'
+import { mark, tone } from '../../live/order'
 import { Skeleton, Trouble } from '../../parts/states'
 import { clock, date, dayHours, dayStart, hour, moment, ticks, wall } from '../../time/zone'
 import { unitText, useUnits, type Units } from '../../units/units'
@@ -14,6 +17,10 @@ import type { Range } from './range'
 export interface Mark {
   at: number
   text: string
+  /** Of an alarm: its colour, its marks, and the metric whose panel it belongs to. */
+  tone?: Priority | 'technical'
+  sign?: string
+  metric?: string
 }
 
 interface Props {
@@ -30,25 +37,29 @@ export function Trends({ patient, zone, range, open }: Props) {
   const gaps = useGaps(patient, range.from, range.to).data ?? []
   const notes = useAnnotations(patient).data
   const events = useTimeline(patient, range.from, range.to).data
+  const alarms = useAlarmRows({ patient, state: 'all', from: new Date(range.from).toISOString(), to: new Date(range.to).toISOString(), limit: 200 }).data?.items
   const marks = useMemo<Mark[]>(
     () => [
+      ...(alarms ?? []).map((a) => ({ at: a.since, text: `${mark(a)} ${a.text || a.title}`, tone: tone(a), sign: mark(a), metric: a.metric ?? '' })),
       ...(notes ?? []).map((n) => ({ at: Date.parse(n.at), text: n.text })),
       ...(events ?? []).filter((e) => e.kind === 'event').map((e) => ({ at: Date.parse(e.at), text: e.text })),
     ].filter((m) => m.at >= range.from && m.at <= range.to),
-    [notes, events, range.from, range.to],
+    [notes, events, alarms, range.from, range.to],
   )
   if (answer.isPending) return <Skeleton lines={6} height={90} />
   if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
   const series = (answer.data.series ?? []).filter((s) => (s.points ?? []).some(Boolean))
   const shown = panels.filter((p) => series.some((s) => p.metrics.includes(s.metric)))
   const words = { from: moment(range.from, zone, say.language, Date.now()), to: moment(range.to, zone, say.language, Date.now()) }
+  // An alarm stands in the panel of its number; one that has no panel stands in the first.
+  const home = (m: Mark) => Math.max(0, shown.findIndex((p) => p.metrics.includes(m.metric ?? '')))
   const odd = oddNight(range, zone)
   if (shown.length === 0) return <p className="trend-empty second">{say('patient.trend.empty', words)}</p>
   return (
     <div className="trends">
       {odd > 0 && <p className="second small">{say('patient.night', { count: odd })}</p>}
       {shown.map((panel, i) => (
-        <Chart key={panel.key} panel={panel} series={series.filter((s) => panel.metrics.includes(s.metric))} range={range} zone={zone} units={units} say={say} marks={marks} gaps={gaps.filter((g) => panel.metrics.includes(g.metric))} axis={i === shown.length - 1} open={open} />
+        <Chart key={panel.key} panel={panel} series={series.filter((s) => panel.metrics.includes(s.metric))} range={range} zone={zone} units={units} say={say} marks={marks.filter((m) => !m.tone || home(m) === i)} gaps={gaps.filter((g) => panel.metrics.includes(g.metric))} axis={i === shown.length - 1} open={open} />
       ))}
     </div>
   )
@@ -174,11 +185,20 @@ function Chart({ panel, series, range, zone, units, say, marks, gaps, axis, open
               c.setLineDash([2, 3])
               for (const m of marks) {
                 const at = Math.round(x(u, m.at)) + 0.5
+                const colour = m.tone ? style.getPropertyValue(m.tone === 'technical' ? '--technical' : `--${m.tone}-edge`).trim() : faint
+                c.strokeStyle = colour
+                c.setLineDash(m.tone ? [] : [2, 3])
                 c.beginPath()
                 c.moveTo(at, u.bbox.top)
                 c.lineTo(at, u.bbox.top + u.bbox.height)
                 c.stroke()
+                if (!m.sign) continue
+                c.fillStyle = colour
+                c.font = `700 ${13 * devicePixelRatio}px Inter, sans-serif`
+                c.textBaseline = 'top'
+                c.fillText(m.sign, at + 3 * devicePixelRatio, u.bbox.top)
               }
+              c.strokeStyle = faint
               if (panel.spot && series.length > 1) {
                 // Systolic and diastolic of one measurement hang together.
                 const [t, , ] = u.data

@@ -1,0 +1,201 @@
+import { Button } from '@mantine/core'
+import { lazy, Suspense, useState } from 'react'
+import { pausePatient, resumePatient, useCare, useCover, useLimits, useScores } from '../../api/alarm-calls'
+import type { Score } from '../../api/alarm'
+import { useMe } from '../../api/queries'
+import type { Patient } from '../../api/types'
+import { useAlarms, useBedAlarms } from '../../live/alarms'
+import { patientFirst } from '../../live/order'
+import { instant, useLink, useNow } from '../../live/store'
+import { AlarmText, SoundState } from '../../parts/alarm-sign'
+import { conditionText, notDone, ownerText } from '../../parts/alarm-words'
+import { useMetricName } from '../../parts/metric-name'
+import { useOpenAlarm } from '../../parts/open-alarm'
+import { moment } from '../../time/zone'
+import { unitText, useUnits } from '../../units/units'
+import { useSay } from '../../words'
+import { needsReview, side } from './limit-text'
+
+const LimitsDialog = lazy(() => import('./limits'))
+const CareDialog = lazy(() => import('./care'))
+
+/** What needs doing: the open alarms of this patient, the scores with all that they rest on, the limits of the patient's own. */
+export function Todo({ patient, zone }: { patient: Patient; zone: string }) {
+  const say = useSay()
+  const [open, setOpen] = useState<'limits' | 'care' | ''>('')
+  return (
+    <section className="todo" aria-labelledby="todo-title">
+      <h2 id="todo-title">{say('todo.title')}</h2>
+      <Alarms patient={patient} zone={zone} />
+      <Scores patient={patient} zone={zone} setCare={() => setOpen('care')} />
+      <Own patient={patient} zone={zone} change={() => setOpen('limits')} />
+      <Suspense>
+        {open === 'limits' && <LimitsDialog patient={patient} zone={zone} close={() => setOpen('')} />}
+        {open === 'care' && <CareDialog patient={patient} zone={zone} close={() => setOpen('')} />}
+      </Suspense>
+    </section>
+  )
+}
+
+function Alarms({ patient, zone }: { patient: Patient; zone: string }) {
+  const say = useSay()
+  const me = useMe().data
+  const now = useNow()
+  const linked = useLink().state === 'open'
+  const { known } = useAlarms()
+  const list = [...useBedAlarms(patient.bed ?? '', patient.id, null)].sort(patientFirst)
+  const [, show] = useOpenAlarm()
+  const [problem, setProblem] = useState('')
+  const run = (work: Promise<unknown>) => {
+    setProblem('')
+    work.catch((e: unknown) => setProblem(notDone(e, say)))
+  }
+  if (list.length === 0) return <p className="second">{say(known && linked ? 'alarm.none' : 'alarm.unknown')}</p>
+  const sounding = list.some((a) => a.sound === 'on')
+  const paused = list.some((a) => a.sound === 'paused')
+  return (
+    <>
+      <ul className="todo-alarms" data-live={linked}>
+        {list.map((a) => (
+          <li key={a.id}>
+            <button className="alarm-link" onClick={() => show(a.id)}>
+              <AlarmText alarm={a} still={!linked} />
+            </button>
+            <span className="small second">
+              {[say('alarm.since', { time: moment(a.since, zone, say.language, now) }), conditionText(a, zone, now, say), ownerText(a, say)].filter(Boolean).join(', ')}
+            </span>
+            <SoundState alarm={a} zone={zone} now={now} />
+          </li>
+        ))}
+      </ul>
+      {(me?.actions?.includes('alarm.act') ?? true) && (sounding || paused) && (
+        <div className="row wrap no-print">
+          {sounding && (
+            <Button size="compact-sm" variant="default" disabled={!linked} onClick={() => run(pausePatient(patient.id, 2))}>
+              {say('todo.pause', { count: 2 })}
+            </Button>
+          )}
+          {paused && (
+            <Button size="compact-sm" variant="default" disabled={!linked} onClick={() => run(resumePatient(patient.id))}>
+              {say('alarm.do.resume')}
+            </Button>
+          )}
+        </div>
+      )}
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+    </>
+  )
+}
+
+function Scores({ patient, zone, setCare }: { patient: Patient; zone: string; setCare: () => void }) {
+  const say = useSay()
+  const scores = useScores(patient.id)
+  const care = useCare(patient.id).data
+  const list = (scores.data ?? []).filter((s) => s.name === 'news2' || s.status === 'ok')
+  return (
+    <div className="scores">
+      {scores.error && !scores.data && <p className="second">{say('score.unknown')}</p>}
+      {list.map((s) => (s.name === 'news2' ? <News2 key={s.name} score={s} zone={zone} /> : <p key={s.name} className="score-line"><b>{s.title}</b> {String(s.score)} {s.risk && <span className="second">{say.maybe('score.risk.' + s.risk, s.risk)}</span>}</p>))}
+      {care && (
+        <p className="small second">
+          {say(care.spo2Scale === 2 ? 'care.now2' : care.spo2Scale === 1 ? 'care.now1' : 'care.now0')}
+          {care.at > 0 && `, ${say('care.set.by', { name: care.name || care.by })}`}
+          {(care.conditions ?? []).length > 0 && `. ${(care.conditions ?? []).map((c) => say.maybe('care.' + c, c)).join(', ')}`}
+        </p>
+      )}
+      <Button className="no-print" size="compact-sm" variant="default" onClick={setCare}>
+        {say('care.set')}
+      </Button>
+    </div>
+  )
+}
+
+const metricOf: Record<string, string> = { systolic: 'bp-systolic', pulse: 'pulse-rate' }
+
+/** NEWS2 with the points of each parameter. A partial set is said to be partial: its number is a lower bound, not a score. */
+function News2({ score, zone }: { score: Score; zone: string }) {
+  const say = useSay()
+  const units = useUnits()
+  const now = useNow()
+  const parts = score.params ?? []
+  return (
+    <div className="score" data-status={score.status}>
+      <p className="score-head">
+        <span>{score.title}</span> <b>{score.status === 'ok' ? String(score.score) : '--'}</b>{' '}
+        {score.status === 'ok' && <span>{say.maybe('score.risk.' + score.risk, score.risk)}</span>}
+        <span className="small second">{moment(instant(score.at), zone, say.language, now)}</span>
+      </p>
+      {score.status === 'incomplete' && (
+        <p>
+          <strong>{say('score.incomplete', { points: String(score.score) })}</strong> {score.reason}
+        </p>
+      )}
+      {score.status === 'refused' && (
+        <p>
+          <strong>{say('score.refused')}</strong> {score.reason}
+        </p>
+      )}
+      {score.response && <p className="small">{score.response}</p>}
+      {parts.length > 0 && (
+        <table className="score-parts">
+          <tbody>
+            {parts.map((p) => {
+              const shown = units.show(metricOf[p.name] ?? p.name, p.value, p.unit)
+              return (
+                <tr key={p.name} data-points={p.missing || p.stale ? undefined : (p.points ?? undefined)} data-gone={p.missing || p.stale || undefined}>
+                  <th scope="row">{say.maybe('news2.' + p.name, p.label)}</th>
+                  <td className="right nowrap">{p.missing && !p.value ? say('score.missing') : `${say.maybe('round.' + p.value, say.maybe('news2.' + p.value, say.digits(shown.text)))} ${shown.unit}`}</td>
+                  <td className="second" title={p.why}>{p.at ? say.age(now - instant(p.at)) : ''}{p.stale ? ` ${say('score.stale')}` : ''}</td>
+                  <td className="right">
+                    <b>{p.missing || p.stale || p.points === null ? '--' : p.points}</b>
+                  </td>
+                </tr>
+              )
+            })}
+          </tbody>
+        </table>
+      )}
+      {(score.caveats ?? []).map((c) => (
+        <p key={c} className="small second">
+          {c}
+        </p>
+      ))}
+      <p className="small quiet">{score.source}</p>
+    </div>
+  )
+}
+
+function Own({ patient, zone, change }: { patient: Patient; zone: string; change: () => void }) {
+  const say = useSay()
+  const units = useUnits()
+  const name = useMetricName()
+  const now = useNow()
+  const own = (useLimits(patient.id).data ?? []).filter((l) => l.own)
+  const shift = useCover(patient.ward ?? '').data?.shift?.from
+  return (
+    <div className="own-limits">
+      <h3>{say('limits.head')}</h3>
+      {own.length === 0 && <p className="second">{say('limits.head.none')}</p>}
+      <ul>
+        {own.map((l) => (
+          <li key={l.metric}>
+            <b>
+              {name(l.metric)} {side(l, l.metric, l.unit, units, say)} {unitText(units.of(l.metric, l.unit))}
+            </b>
+            <span className="small second">
+              {say('limits.by', { name: l.own?.name || l.own?.by || '', time: moment(l.own?.from ?? 0, zone, say.language, now), until: l.own?.until ? moment(l.own.until, zone, say.language, now) : say('limits.discharge') })} {l.own?.why}
+            </span>
+            {needsReview(l, shift ? instant(shift) : 0) && <strong className="limit-review">{say('limits.review')}</strong>}
+          </li>
+        ))}
+      </ul>
+      <Button className="no-print" size="compact-sm" variant="default" onClick={change}>
+        {say('limits.open')}
+      </Button>
+    </div>
+  )
+}
