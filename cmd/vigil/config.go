@@ -44,6 +44,13 @@ type config struct {
 	Idle         time.Duration
 	Clients      int
 	Rate         float64
+	Public       string
+	SMTP         string
+	SMSURL       string
+	SMSBody      string
+	SMSType      string
+	SMSHeaders   string
+	Inside       string
 }
 
 func defaults() config {
@@ -102,6 +109,13 @@ func (c *config) fields() []field {
 	num("clients", "most MQTT connections at once", &c.Clients)
 	add("rate", "most packets a second of one MQTT connection", func() string { return strconv.FormatFloat(c.Rate, 'f', -1, 64) },
 		func(s string) (err error) { c.Rate, err = strconv.ParseFloat(s, 64); return err })
+	str("public", "address by which phones reach the screens, put into messages: https://vigil.example.org; empty: no links", &c.Public)
+	str("smtp", "smtp://user:password@host:587?from=vigil@example.org for e-mail; better in the environment than in a flag; empty: none", &c.SMTP)
+	str("sms-url", "address of an SMS gateway with {to} and {text} in it or in sms-body; empty: none", &c.SMSURL)
+	str("sms-body", "what is posted to it; empty: nothing", &c.SMSBody)
+	str("sms-type", "media type of sms-body", &c.SMSType)
+	str("sms-headers", "headers for the gateway, Name: value, with commas between", &c.SMSHeaders)
+	str("notify-inside", "addresses inside the house that webhooks, ntfy and gateways may have, with commas between: 10.1.0.0/16; others are refused", &c.Inside)
 	return list
 }
 

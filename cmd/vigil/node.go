@@ -15,6 +15,7 @@ import (
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/mqttd"
+	"github.com/vigilcare/vigil/internal/notify"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -36,8 +37,10 @@ type node struct {
 	flow    *flow.Flow
 	gate    *auth.Gate
 	mqtt    *mqttd.Server
-	began   time.Time
-	gauge   gauge
+
+	notifier *notify.Worker
+	began    time.Time
+	gauge    gauge
 }
 
 func vitalNow() vital.Instant { return vital.At(time.Now()) }
@@ -97,12 +100,15 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the flow: %w", err)
 	}
+	if err := n.openNotifier(); err != nil {
+		return n, err
+	}
 	n.door.Watch(func() uint64 { return n.flow.Totals().Packets })
 	n.gate = auth.New(auth.Options{Store: n.store, Site: n.site, Now: time.Now, Log: log, Idle: c.Idle})
 	n.mqtt = mqttd.New(mqttd.Options{
 		Site: n.site, Gate: mqttGate{n.gate}, Door: n.door, Sessions: mqttSessions{n.store, n.site}, Log: log, Now: time.Now,
-		Visible: n.visible,
-		Limits:  mqttd.Limits{Connections: c.Clients, Messages: int(c.Rate)},
+		Visible: n.visible, Passed: n.passed,
+		Limits: mqttd.Limits{Connections: c.Clients, Messages: int(c.Rate)},
 	})
 	return n, nil
 }
