@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/flow"
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/mqttd"
 	"github.com/vigilcare/vigil/internal/store"
@@ -32,6 +33,22 @@ func (n *node) visible(p auth.Principal, id vital.DeviceID) bool {
 	defer stop()
 	_, err := n.store.Device(ctx, n.gate.Rows(p), id)
 	return err == nil
+}
+
+// passed tells the watch who connected and who left.
+func (n *node) passed(ctx context.Context, p mqttd.Passage) {
+	passage := flow.Passage{Credential: p.Principal.Credential, Up: p.Up, Goodbye: p.Goodbye, Why: p.Why, At: vital.At(p.At)}
+	switch p.Principal.Class {
+	case auth.Device:
+		passage.Device = vital.DeviceID(p.Principal.ID)
+	case auth.Gateway:
+		passage.Gateway = p.Principal.ID
+	default:
+		return // a program: nobody is watched through it
+	}
+	if err := n.flow.Link(ctx, passage); err != nil {
+		n.log.Warn("that a client came or went could not be journalled", "client", p.Client, "error", err.Error())
+	}
 }
 
 // report tells a device what became of its packet, on v1/{device}/status. It is

@@ -145,7 +145,7 @@ func describeBatch(t ingest.Batch) []byte {
 
 var recordKinds = map[journal.Kind]string{
 	journal.KindPacket: "packet", journal.KindReading: "reading", journal.KindWaveform: "waveform", journal.KindEvent: "event",
-	journal.KindProblem: "problem", journal.KindControl: "control", journal.KindTick: "tick",
+	journal.KindProblem: "problem", journal.KindControl: "control", journal.KindTick: "tick", journal.KindLink: "link",
 }
 
 func kindName(k journal.Kind) string {

@@ -201,9 +201,7 @@ func (p *partition) batch(ctx context.Context, first journal.Frame, more <-chan 
 	if err != nil {
 		return err
 	}
-	if !update.Empty() {
-		p.f.publish(&update)
-	}
+	p.show(&update)
 	return nil
 }
 

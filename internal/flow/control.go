@@ -201,6 +201,7 @@ func (f *Flow) facts(ctx context.Context, id vital.PatientID) (watch.Facts, erro
 		}
 	}
 	slices.Sort(out.Devices)
+	out.Links = f.waysOf(out.Devices)
 	plan, err := f.db.PlanOf(ctx, all, id)
 	if err != nil {
 		return out, err

@@ -64,6 +64,7 @@ type Flow struct {
 	parts      []*partition
 	raws       []*rawPartition
 	packets    *packets
+	links      *links
 	sinks      sinks
 	wake       chan struct{} // controls are waiting
 	journalled int64         // newest control appended by this process; of controlForever alone
@@ -99,7 +100,7 @@ type control struct {
 // New takes ownership of every partition and loads what the snapshots hold. Run
 // does the rest.
 func New(ctx context.Context, o Options) (*Flow, error) {
-	f := &Flow{o: o, site: o.Site, db: o.Store, log: o.Logger, packets: newPackets(), wake: make(chan struct{}, 1)}
+	f := &Flow{o: o, site: o.Site, db: o.Store, log: o.Logger, packets: newPackets(), links: newLinks(), wake: make(chan struct{}, 1)}
 	if err := f.reload(ctx); err != nil {
 		return nil, err
 	}
@@ -155,7 +156,11 @@ func (f *Flow) Run(ctx context.Context) error {
 			return r.run(ctx)
 		})
 	}
+	if err := f.startLinks(ctx); err != nil {
+		cancel(err)
+	}
 	start("clock", f.tickForever)
+	start("screens", f.honestForever)
 	start("controls", f.controlForever)
 	<-ctx.Done()
 	running.Wait()

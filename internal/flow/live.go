@@ -61,20 +61,6 @@ func (f *Flow) Latest(rows store.Rows, patients []vital.PatientID) []watch.Value
 	return slices.DeleteFunc(values, func(v watch.Value) bool { return !sees(v.Patient) })
 }
 
-// Watches returns how the patients are watched; nil: all.
-func (f *Flow) Watches(patients []vital.PatientID) []watch.Watch {
-	var states []watch.Watch
-	for _, p := range f.parts {
-		p.mu.RLock()
-		for _, id := range p.among(patients) {
-			w, _ := p.board.Watch(id)
-			states = append(states, w)
-		}
-		p.mu.RUnlock()
-	}
-	return states
-}
-
 // among returns those of the patients that belong to the partition; nil: all it
 // knows.
 func (p *partition) among(patients []vital.PatientID) []vital.PatientID {

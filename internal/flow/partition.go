@@ -35,10 +35,12 @@ type partition struct {
 	applied   uint64                               // last frame whose effects are in the store
 	seen      uint64                               // last frame applied in memory
 	saved     vital.Instant                        // when the snapshot was taken, by tick
+	ticked    vital.Instant                        // the last tick applied
 	latest    map[latestKey]struct{}               // changed since the last tick
 	sent      map[vital.DeviceID]*store.DeviceSeen // what devices sent since the last tick
 	reworded  map[string]alarm.Alarm               // alarms whose text alone changed since the last commit
 	effects   effects
+	shown     shown
 }
 
 type headKey struct {
@@ -92,12 +94,15 @@ func (p *partition) record(ctx context.Context, f opened, i int, rec journal.Rec
 			return vital.Errorf(vital.Internal, "read a control: %w", err)
 		}
 		return p.steer(c)
+	case journal.KindLink:
+		return p.linked(rec.Body)
 	case journal.KindProblem:
 		var i ingest.PacketInfo
 		if err := json.Unmarshal(rec.Body, &i); err != nil {
 			return vital.Errorf(vital.Internal, "read a problem: %w", err)
 		}
 		p.reach(i.At)
+		p.problem(&i)
 		if d := p.from(i.Device, i.Received); d != nil {
 			d.Problems++
 			if i.Result == ingest.Failed {
@@ -277,6 +282,7 @@ func (p *partition) wave(ctx context.Context, w vital.Waveform) error {
 // open too long are closed, the latest values and the watch are written down.
 func (p *partition) tick(ctx context.Context, t tick) error {
 	at := t.At
+	p.ticked = max(p.ticked, at)
 	p.board.Tick(at, t.Behind)
 	for _, r := range p.board.Derived() {
 		if err := p.keep(ctx, r); err != nil {
@@ -375,7 +381,12 @@ func (p *partition) finish(ctx context.Context) (watch.Update, error) {
 	}
 	for _, g := range drained.Gaps {
 		e.batch.Gaps = append(e.batch.Gaps, store.Gap{
-			Patient: g.Patient, Metric: g.Metric, From: g.From, To: g.To, State: string(g.State), Cause: g.Cause,
+			Patient: g.Patient, Metric: g.Metric, From: g.From, To: g.To, State: string(g.State), Kind: string(g.Kind), Cause: g.Cause,
+		})
+	}
+	for _, s := range drained.Spans {
+		e.batch.Spans = append(e.batch.Spans, store.Span{
+			Patient: s.Patient, Metric: s.Metric, Kind: string(s.Kind), Every: s.Every, From: s.From, To: s.To, Ended: string(s.Ended),
 		})
 	}
 	update := e.update
@@ -384,7 +395,7 @@ func (p *partition) finish(ctx context.Context) (watch.Update, error) {
 		return watch.Update{}, nil
 	}
 	b := &e.batch
-	due := e.now || len(b.Chunks)+len(b.Waves)+len(b.Events)+len(b.Gaps)+len(b.Problems)+len(b.Controls)+len(b.Alarms)+len(b.Deeds) > 0
+	due := e.now || len(b.Chunks)+len(b.Waves)+len(b.Events)+len(b.Gaps)+len(b.Spans)+len(b.Problems)+len(b.Controls)+len(b.Alarms)+len(b.Deeds) > 0
 	if !due {
 		p.effects = effects{}
 		return update, nil

@@ -126,6 +126,9 @@ func (r *rawPartition) frame(ctx context.Context, f journal.Frame, w *recording)
 			return vital.Errorf(vital.KindOf(err), "decode packet %d of frame %d of raw %d: %w", i, f.Seq, r.number, err)
 		}
 		for _, t := range batches {
+			if info.Gateway {
+				r.f.links.carry(info.Credential, t.Device)
+			}
 			to := r.f.readingsPartition(t.Patient, t.Device)
 			key, err := r.f.o.Keys.For(ctx, t.Subject())
 			if err != nil {
@@ -140,7 +143,8 @@ func (r *rawPartition) frame(ctx context.Context, f journal.Frame, w *recording)
 			if err != nil {
 				return err
 			}
-			to := r.f.readingsPartition("", info.Device)
+			// Where its patient is watched: what cannot be read is no sign of life.
+			to := r.f.readingsPartition(r.f.wearer(info.Device, info.Received), info.Device)
 			if err := r.append(ctx, w, to, at, journal.Record{Kind: journal.KindProblem, Key: rec.Key, Body: body}); err != nil {
 				return err
 			}

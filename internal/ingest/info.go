@@ -20,6 +20,7 @@ type PacketInfo struct {
 	Received   vital.Instant
 	Device     vital.DeviceID
 	Credential vital.CredentialID
+	Gateway    bool // a gateway brought it
 	Door       string
 	Topic      string
 	Format     string

@@ -61,6 +61,7 @@ const (
 	KindProblem  Kind = 5 // a packet, or a part of it, that could not be decoded
 	KindControl  Kind = 6 // binding, admission, limit, command, correction ...
 	KindTick     Kind = 7
+	KindLink     Kind = 8 // a device or gateway connected to a door, or left it
 )
 
 // KeyID names the key that seals a record, so that a person can be forgotten by

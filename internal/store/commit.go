@@ -25,6 +25,7 @@ type Batch struct {
 	Events    []vital.Event
 	Latest    []Latest
 	Gaps      []Gap
+	Spans     []Span
 	Alarms    []alarm.Alarm // as they are now
 	Deeds     []AlarmDeed   // what happened to them, in order
 	Pages     []Page
@@ -52,8 +53,20 @@ type Gap struct {
 	Patient  vital.PatientID
 	Metric   string
 	From, To vital.Instant // To 0: it lasts
-	State    string        // "late", "missing"
+	State    string        // "late", "missing", "standby"; "got": it came and was not judged
+	Kind     string        // of the cause: "device", "network" ...
 	Cause    string
+}
+
+// Span is a time in which a stream was expected. It is known by patient, metric
+// and From, and a later one replaces it.
+type Span struct {
+	Patient  vital.PatientID
+	Metric   string
+	Kind     string // "continuous", "spot"
+	Every    int64  // ms
+	From, To vital.Instant
+	Ended    string // why it was no longer expected; "" while To is 0
 }
 
 // Problem is a packet, or a part of one, that could not be read.
@@ -96,7 +109,7 @@ func (d *DB) Commit(ctx context.Context, b Batch) error {
 			return err
 		}
 		for _, step := range []func(*tx, *Batch) error{
-			putChunks, putWaves, putEvents, putLatest, putGaps, putAlarms, putDeeds, putPages, putSeen, putProblems, putMarks, markControls, putSnapshot,
+			putChunks, putWaves, putEvents, putLatest, putGaps, putSpans, putAlarms, putDeeds, putPages, putSeen, putProblems, putMarks, markControls, putSnapshot,
 		} {
 			if err := step(t, &b); err != nil {
 				return err
@@ -233,6 +246,9 @@ func putGaps(t *tx, b *Batch) error {
 		if g.ID == "" {
 			h := fnv.New64a()
 			fmt.Fprintf(h, "%s\x00%s\x00%d", g.Patient, g.Metric, g.From)
+			if g.State == "got" || g.State == "standby" { // may begin when a silence does
+				fmt.Fprintf(h, "\x00%s\x00%s", g.State, g.Cause)
+			}
 			g.ID = fmt.Sprintf("g-%016x", h.Sum64())
 		}
 		if i, ok := at[g.ID]; ok {
@@ -242,10 +258,10 @@ func putGaps(t *tx, b *Batch) error {
 		at[g.ID] = len(gaps)
 		gaps = append(gaps, g)
 	}
-	in := t.insert("INSERT INTO gap (site, id, patient, metric, from_ms, to_ms, state, cause)", 8,
-		" ON CONFLICT (site, id) DO UPDATE SET to_ms = excluded.to_ms, state = excluded.state, cause = excluded.cause")
+	in := t.insert("INSERT INTO gap (site, id, patient, metric, from_ms, to_ms, state, kind, cause)", 9,
+		" ON CONFLICT (site, id) DO UPDATE SET to_ms = excluded.to_ms, state = excluded.state, kind = excluded.kind, cause = excluded.cause")
 	for _, g := range gaps {
-		in.add(b.Site, g.ID, g.Patient, g.Metric, g.From, g.To, g.State, g.Cause)
+		in.add(b.Site, g.ID, g.Patient, g.Metric, g.From, g.To, g.State, g.Kind, g.Cause)
 	}
 	return in.done("gaps")
 }

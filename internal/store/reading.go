@@ -114,11 +114,11 @@ func scanEvent(scan func(...any) error, e *vital.Event) error {
 
 // Gaps reads the gaps of a patient that overlap [from, to), by time; to 0: no end.
 func (d *DB) Gaps(ctx context.Context, r Rows, patient vital.PatientID, from, to vital.Instant) ([]Gap, error) {
-	q := ask("SELECT g.id, g.patient, g.metric, g.from_ms, g.to_ms, g.state, g.cause FROM gap g WHERE g.site = ? AND g.patient = ?", r.Site, patient).
+	q := ask("SELECT g.id, g.patient, g.metric, g.from_ms, g.to_ms, g.state, g.kind, g.cause FROM gap g WHERE g.site = ? AND g.patient = ?", r.Site, patient).
 		add(" AND (g.to_ms = 0 OR g.to_ms > ?)", from).when(to != 0, " AND g.from_ms < ?", to).
 		seesPatient(r, "g.patient").add(" ORDER BY g.from_ms, g.metric, g.id")
 	return collect(ctx, d.read, q, func(scan func(...any) error, g *Gap) error {
-		return scan(&g.ID, &g.Patient, &g.Metric, &g.From, &g.To, &g.State, &g.Cause)
+		return scan(&g.ID, &g.Patient, &g.Metric, &g.From, &g.To, &g.State, &g.Kind, &g.Cause)
 	})
 }
 

@@ -202,7 +202,7 @@ func (b *Board) Reading(r vital.Reading) {
 	p.Latest[r.Metric] = prefer(list, at)
 	b.touch(r.Patient, r.Metric)
 	p.heard(&r)
-	if usable(r.Quality) {
+	if Usable(r.Quality) {
 		b.got(r.Patient, p, r.Metric, r.Device, r.Clocks)
 	} else {
 		b.doubtful(r.Patient, p, r.Metric, r.Device, r.Quality)
@@ -238,9 +238,9 @@ func rank(r vital.Reading, newest vital.Instant) int {
 	return n
 }
 
-// usable reports whether a reading proves that the patient is watched. Demo data
+// Usable reports whether a reading proves that the patient is watched. Demo data
 // is watched in its own world, which never mixes with the real one.
-func usable(q vital.Quality) bool {
+func Usable(q vital.Quality) bool {
 	return q&(vital.Doubtful&^vital.Demo) == 0
 }
 
@@ -271,7 +271,7 @@ func (b *Board) Wave(w vital.Waveform) {
 	}
 	b.pass(w.Clocks.Receive)
 	p := b.of(w.Patient)
-	if usable(w.Quality) {
+	if Usable(w.Quality) {
 		b.got(w.Patient, p, w.Metric, w.Device, w.Clocks)
 	} else {
 		b.doubtful(w.Patient, p, w.Metric, w.Device, w.Quality)

@@ -127,7 +127,11 @@ func (p *patient) way(id vital.DeviceID) *way {
 // came back.
 func (b *Board) Link(l Link) {
 	b.pass(l.At)
-	if len(l.Devices) == 0 && l.Up && l.Gateway != "" {
+	switch {
+	case len(l.Devices) == 0 && l.Gateway == "":
+		b.forgetWays() // a new process: no connection outlived the last one
+		return
+	case len(l.Devices) == 0 && l.Up:
 		b.gatewayBack(l)
 		return
 	}
@@ -144,6 +148,14 @@ func (b *Board) Link(l Link) {
 		w.Gateway, w.Known, w.Up, w.Goodbye, w.Changed = l.Gateway, true, l.Up, l.Goodbye, l.At
 		if p.Present {
 			b.explainAgain(id, p, l.At)
+		}
+	}
+}
+
+func (b *Board) forgetWays() {
+	for _, p := range b.patients {
+		for _, w := range p.Ways {
+			w.Known = false
 		}
 	}
 }
@@ -203,11 +215,12 @@ func (b *Board) explainAgain(id vital.PatientID, p *patient, at vital.Instant) {
 }
 
 // Unread takes that a packet of a device, or a part of it, could not be read.
-func (b *Board) Unread(id vital.PatientID, device vital.DeviceID, all bool, at vital.Instant) {
-	p := b.patients[id]
-	if p == nil || !p.Present {
+func (b *Board) Unread(device vital.DeviceID, all bool, at vital.Instant) {
+	id, worn := b.worn[device]
+	if !worn || !b.patients[id].Present {
 		return
 	}
+	p := b.patients[id]
 	b.pass(at)
 	w := p.way(device)
 	w.Unread = at

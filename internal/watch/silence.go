@@ -214,9 +214,6 @@ func (b *Board) pass(at vital.Instant) {
 	b.ticked = at
 	for _, id := range b.Patients() {
 		p := b.patients[id]
-		for _, w := range p.Ways {
-			w.Known = false // connections do not outlive the server
-		}
 		if !p.Present || p.Standby.active(at) {
 			continue
 		}

@@ -75,15 +75,6 @@ type TimelineItem struct {
 	Ref  string        `json:"ref"`
 }
 
-// Gap is a time in which expected data did not come.
-type Gap struct {
-	Metric string        `json:"metric"`
-	From   vital.Instant `json:"from"`
-	To     vital.Instant `json:"to"`
-	State  string        `json:"state"`
-	Cause  string        `json:"cause"`
-}
-
 const (
 	mostItems    = 60
 	mostNote     = 4000
@@ -361,20 +352,4 @@ func (s *Server) timeline(c *call) error {
 		items[i] = TimelineItem{At: m.At, Kind: m.Kind, Text: m.Text, By: names.of(m.By), Ref: m.Ref}
 	}
 	return c.json(listOf(items))
-}
-
-func (s *Server) gaps(c *call) error {
-	from, to, err := s.period(c, 24*time.Hour, mostLookBack)
-	if err != nil {
-		return err
-	}
-	gaps, err := s.store.Gaps(c.ctx(), c.rows, c.patient(), from, to)
-	if err != nil {
-		return err
-	}
-	views := make([]Gap, len(gaps))
-	for i, g := range gaps {
-		views[i] = Gap{Metric: g.Metric, From: g.From, To: g.To, State: g.State, Cause: g.Cause}
-	}
-	return c.json(listOf(views))
 }
