@@ -53,7 +53,7 @@ func drawCommand(t *rapid.T, s alarm.State, now vital.Instant, id int64, closed 
 		Why:  rapid.SampledFrom([]string{"", "because"}).Draw(t, "why"),
 		At:   now - rapid.SampledFrom([]vital.Instant{0, 0, 30, -30, now}).Draw(t, "command age"),
 	}
-	if long := rapid.SampledFrom([]vital.Instant{0, 30_000, 30_000, 3600_000, 500_000_000, -5}).Draw(t, "long"); long != 0 {
+	if long := rapid.SampledFrom([]vital.Instant{0, 30_000, 180_001, 43_200_001, 86_400_001, 3600_000, 500_000_000, -5}).Draw(t, "long"); long != 0 {
 		c.Until = now + long
 	}
 	switch rapid.IntRange(0, 3).Draw(t, "aim") {
