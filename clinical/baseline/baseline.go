@@ -168,7 +168,8 @@ func (s *State) At(at Moment) (center, spread float64, n int, ready bool) {
 	var days uint32 // a bit for each of the last Days on which there is an hour
 	for _, by := range []int{-1, 0, 1} {
 		for _, c := range s.Hours[(at.hour()+by+hoursADay)%hoursADay] {
-			if age := at.day() - c.Day; age < 0 || age >= Days {
+			age := at.day() - c.Day
+			if age < 0 || age >= Days {
 				continue
 			}
 			values = append(values, c.Value)
