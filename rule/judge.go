@@ -109,7 +109,9 @@ func (s *Subject) doubts() vital.Quality {
 	return q
 }
 
-// Event takes one event of the patient and returns what it changes.
+// Event takes one event of the patient and returns what it changes. The newest
+// event of a kind counts; of two at the same time, the one with the larger code,
+// whichever came first.
 func (s *Set) Event(st *State, sub *Subject, e vital.Event, now vital.Instant) []vital.Finding {
 	found := s.ready(st, sub, now)
 	index, ok := s.eventAt[e.Kind]
@@ -118,7 +120,7 @@ func (s *Set) Event(st *State, sub *Subject, e vital.Event, now vital.Instant) [
 	}
 	at := effectiveTime(e.Clocks, now)
 	h := &st.events[index]
-	if at <= 0 || at < h.At || at == h.At && e.Code == h.Code {
+	if at <= 0 || at < h.At || at == h.At && e.Code <= h.Code {
 		return found
 	}
 	h.Code, h.At, h.Received, h.Device, h.Source = e.Code, at, e.Clocks.Receive, e.Device, e.Source
@@ -334,7 +336,7 @@ func (j *judge) say(c *compiled, g *standing, stand vital.Stand, best int, some 
 	f.Priority = c.levels[level].priority
 	switch {
 	case best >= 0 && answers[best] == yes || last == nil:
-		f.Text = j.render(c.levels[level].message)
+		f.Text = j.render(c.levels[level].message, last)
 	case best < 0 && some == yes: // there again, not yet for long enough to say more
 		f.Priority, f.Text = last.Priority, last.Text
 	case stand == vital.Present && best < 0 && c.clear != nil:

@@ -1,6 +1,7 @@
 package rule_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -102,6 +103,9 @@ func TestProblems(t *testing.T) {
 		{"nots", around("  when " + strings.Repeat("not ", 60) + "spo2 < 90 % priority high\n"), `nested deeper than 50`},
 		{"minuses", around("  when spo2 < " + strings.Repeat("- ", 60) + "90 % priority high\n"), `nested deeper than 50`},
 		{"row", around("  when spo2 < 90 %" + strings.Repeat(" or spo2 < 90 %", 60) + " priority high\n"), `more than 50 operators in a row`},
+		{"between of a condition", around("  when (spo2 between 1 % and 2 %) between 3 % and 4 % priority high\n"), `between looks at a number`},
+		{"long test", around("  test \"t\"\n    from 00:00 to 3 d every 1 s spo2 80 %\n"), `more than 200000`},
+		{"long tests", around("  when spo2 < 90 % priority high\n" + strings.Repeat("  test \"t\"\n    expect 31 d nothing\n", 40)), `the tests up to this one judge more than`},
 		{"levels", around(strings.Repeat("  when spo2 < 90 % priority high\n", 9)), `more than 8 levels`},
 		{"reserved name", "rule rule-error\n  title \"T\"\n", `rule-error is the name of the finding`},
 		{"large", strings.Repeat("#", 256<<10+1), `larger than 256 KiB`},
@@ -143,4 +147,26 @@ func load(t testing.TB, text string) *rule.Set {
 		t.FailNow()
 	}
 	return s
+}
+
+// wide returns the set that uses every part of the language.
+func wide(t testing.TB) *rule.Set {
+	t.Helper()
+	text, err := os.ReadFile("testdata/wide.rule")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return load(t, string(text))
+}
+
+func TestWide(t *testing.T) {
+	s := wide(t)
+	if len(s.Rules()) != 13 || s.Tests() != 26 {
+		t.Errorf("%d rules, %d tests", len(s.Rules()), s.Tests())
+	}
+	for _, r := range s.Rules() {
+		if r.Name == "scale-two" && (r.Applies != `scale 2 and condition in (copd, "cystic fibrosis") and not age < 16` || r.When != "spo2 < limit for 10 s: medium") {
+			t.Errorf("as written: %q, %q", r.Applies, r.When)
+		}
+	}
 }

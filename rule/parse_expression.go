@@ -106,6 +106,11 @@ func (p *parser) comparison() *node {
 	case p.take("in"):
 		return &node{op: opIn, token: t, left: left, words: p.codes()}
 	case p.take("between"):
+		left.walk(func(n *node) {
+			if n.op >= opLess && n.op <= opNot {
+				p.fail(t, "between looks at a number, found a condition")
+			}
+		})
 		low := p.sum()
 		p.want("and", "between the two bounds")
 		high := p.sum()

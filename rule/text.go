@@ -130,9 +130,10 @@ func appendUnit(b []byte, word string) []byte {
 	return append(append(b, ' '), word...)
 }
 
-// render prints a message with the values as they are.
-func (j *judge) render(list []piece) string {
-	var space [96]byte
+// render prints a message with the values as they are. It needs no memory when
+// the text is that of the last finding.
+func (j *judge) render(list []piece, last *vital.Finding) string {
+	var space [256]byte
 	b := space[:0]
 	for _, p := range list {
 		if p.value == nil {
@@ -140,6 +141,9 @@ func (j *judge) render(list []piece) string {
 			continue
 		}
 		b = j.appendPiece(b, p)
+	}
+	if last != nil && last.Text == string(b) {
+		return last.Text
 	}
 	return string(b)
 }

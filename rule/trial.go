@@ -49,6 +49,8 @@ type expectation struct {
 const (
 	maxTrial = 31 * 86400_000
 	maxSteps = 200_000
+	// maxWork bounds all tests of a set, so that checking it takes seconds.
+	maxWork = 20_000_000
 	// grid is how often time passes in a test, ms: as in the server.
 	grid = 5000
 )
@@ -73,11 +75,37 @@ func (p *parser) trial(t token) *trial {
 		p.trialLine(r, t)
 		p.end(t.text)
 	}
+	if r.samples() > maxSteps {
+		p.fail(r.token, "this test has more than %d measurements", maxSteps)
+		p.bad = false
+	}
 	if len(r.expects) == 0 && len(p.problems) < maxErrors {
 		p.fail(r.token, "this test expects nothing, so it cannot fail: add a line such as expect 00:31 medium")
 		p.bad = false
 	}
 	return r
+}
+
+// samples counts the measurements of a test.
+func (t *trial) samples() int64 {
+	total := int64(0)
+	for _, s := range t.steps {
+		n := int64(1)
+		if s.every > 0 {
+			n = (s.to-s.at)/s.every + 1
+		}
+		total += n * int64(len(s.readings))
+	}
+	return total
+}
+
+// work is how often the rule is judged in a test.
+func (t *trial) work() int64 {
+	last := int64(0)
+	for _, e := range t.expects {
+		last = max(last, e.at, e.to)
+	}
+	return t.samples() + last/grid
 }
 
 func (p *parser) trialLine(r *trial, t token) {

@@ -15,6 +15,15 @@ var trialStart = vital.At(time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // try runs the tests of every rule, each against its rule alone.
 func (s *Set) try() (problems []Problem) {
+	work := int64(0)
+	for _, c := range s.rules {
+		for _, t := range c.trials {
+			if work += t.work(); work > maxWork {
+				return []Problem{{File: c.file, Line: t.token.line, Column: t.token.column,
+					Message: fmt.Sprintf("the tests up to this one judge more than %d times: make them shorter", maxWork)}}
+			}
+		}
+	}
 	for _, c := range s.rules {
 		alone := s.only(c)
 		fires, quiet := false, false
@@ -64,7 +73,7 @@ func (t *trial) moments() []moment {
 			for k := range s.readings {
 				list = append(list, moment{at: at, sample: &s.readings[k]})
 			}
-			if s.every == 0 || len(list) > maxSteps {
+			if s.every == 0 {
 				break
 			}
 		}
