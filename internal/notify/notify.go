@@ -101,9 +101,10 @@ func (t Timing) backoff(n int) time.Duration {
 	return wait*3/4 + time.Duration(float64(wait/2)*t.Jitter())
 }
 
-// Sender hands one message to one receiver. An error of kind Gone or NotFound
-// says that the address is no more, Invalid that it never was; any other that it
-// may work later.
+// Sender hands one message to one receiver. An error of kind Gone says that the
+// address is no more: it is not tried again until its owner changes it. NotFound,
+// Invalid and Denied say that this message will not get there; any other, that it
+// may later, and that the channel itself may be in trouble.
 type Sender interface {
 	Send(ctx context.Context, to Recipient, m Message) (Receipt, error)
 }

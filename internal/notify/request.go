@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -54,15 +55,34 @@ func post(ctx context.Context, g Guard, client *http.Client, target string, head
 			return nil, vital.Errorf(vital.Unavailable, "the answer broke off: %w", err)
 		}
 		return text, nil
-	case s == http.StatusNotFound || s == http.StatusGone:
-		return nil, vital.Errorf(vital.Gone, "the receiver says %s", answer.Status)
+	case s == http.StatusGone:
+		return nil, vital.Errorf(vital.Gone, "%w", refusal(s))
+	case s == http.StatusNotFound:
+		return nil, vital.Errorf(vital.NotFound, "%w", refusal(s))
 	case s == http.StatusTooManyRequests || s == http.StatusRequestTimeout || s >= 500:
-		return nil, vital.Errorf(vital.Unavailable, "the receiver says %s", answer.Status)
-	case s >= 300 && s < 400:
-		return nil, vital.Errorf(vital.Invalid, "the receiver points elsewhere (%s), which is not followed", answer.Status)
+		return nil, vital.Errorf(vital.Unavailable, "%w", refusal(s))
 	default:
-		return nil, vital.Errorf(vital.Invalid, "the receiver refuses: %s", answer.Status)
+		return nil, vital.Errorf(vital.Invalid, "%w", refusal(s))
 	}
+}
+
+// refusal is an answer that is not "taken".
+type refusal int
+
+func (r refusal) Error() string {
+	if r >= 300 && r < 400 {
+		return fmt.Sprintf("the receiver points elsewhere (%d %s), which is not followed", int(r), http.StatusText(int(r)))
+	}
+	return fmt.Sprintf("the receiver says %d %s", int(r), http.StatusText(int(r)))
+}
+
+// statusOf is what the receiver answered, 0: it was none of this kind.
+func statusOf(err error) int {
+	var r refusal
+	if errors.As(err, &r) {
+		return int(r)
+	}
+	return 0
 }
 
 // withoutURL takes the address out of an error: it may be a secret in itself.

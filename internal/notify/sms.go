@@ -76,8 +76,10 @@ func (s sms) Send(ctx context.Context, to Recipient, m Message) (Receipt, error)
 	}
 	target := fill(s.gateway.URL, url.QueryEscape, to.Address, text, m.ID)
 	if _, err := post(ctx, s.guard, s.client, target, header, fill(s.gateway.Body, escape, to.Address, text, m.ID)); err != nil {
-		if vital.KindOf(err) == vital.Gone { // the gateway is not there: that is not the phone
-			return Receipt{}, vital.Errorf(vital.Unavailable, "%w", err)
+		// Only 400 and 422 are about the number; the rest is the gateway's affair,
+		// or how it was set up, and concerns everybody.
+		if status := statusOf(err); status != 0 && status != http.StatusBadRequest && status != http.StatusUnprocessableEntity {
+			return Receipt{}, vital.Errorf(vital.Unavailable, "the gateway: %w", err)
 		}
 		return Receipt{}, err
 	}

@@ -30,6 +30,7 @@ type email struct {
 	login      *url.Userinfo
 	from       mail.Address
 	roots      *tls.Config // nil: the system's
+	far        bool        // the loopback counts as another machine
 	now        func() time.Time
 }
 
@@ -83,9 +84,9 @@ func (e email) speak(conn net.Conn, to, text string) error {
 	if err != nil {
 		return err
 	}
-	if !e.implicit && !loopback(conn.RemoteAddr()) {
+	if !e.implicit && (e.far || !loopback(conn.RemoteAddr())) {
 		if ok, _ := c.Extension("STARTTLS"); !ok {
-			return vital.Errorf(vital.Denied, "the mail server offers no TLS: nothing is sent to it in the clear")
+			return vital.Errorf(vital.Unavailable, "the mail server offers no TLS: nothing is sent to it in the clear")
 		}
 		if err := c.StartTLS(config); err != nil {
 			return err
@@ -106,8 +107,8 @@ func (e email) speak(conn net.Conn, to, text string) error {
 	}
 	if err := c.Rcpt(to); err != nil {
 		var refused *textproto.Error
-		if errors.As(err, &refused) && refused.Code >= 550 && refused.Code <= 553 {
-			return vital.Errorf(vital.Gone, "the mail server knows no such address: %d", refused.Code)
+		if errors.As(err, &refused) && refused.Code >= 550 && refused.Code <= 553 && !strings.Contains(refused.Msg, "5.7.") {
+			return vital.Errorf(vital.NotFound, "the mail server knows no such address: %d", refused.Code)
 		}
 		return err
 	}
@@ -165,15 +166,15 @@ func firstSentence(text string) string {
 }
 
 // mailError says whether it is worth while to try again: RFC 5321, 4.2.1: 4xx is
-// for now, 5xx for good. What a server says of itself (421, 454 and logging in)
-// is not about the address.
+// for now, 5xx for good. What a server says of logging in, of its policy (5.7.x,
+// RFC 3463) and of itself is not about the address: it may be put right.
 func mailError(err error) error {
 	var known *vital.Error
 	if errors.As(err, &known) {
 		return err
 	}
 	var said *textproto.Error
-	if errors.As(err, &said) && said.Code >= 500 && said.Code != 530 && said.Code != 535 && said.Code != 554 {
+	if errors.As(err, &said) && said.Code >= 500 && said.Code != 530 && said.Code != 535 && said.Code != 554 && !strings.Contains(said.Msg, "5.7.") {
 		return vital.Errorf(vital.Invalid, "the mail server refuses: %d %s", said.Code, said.Msg)
 	}
 	return vital.Errorf(vital.Unavailable, "the mail server: %w", err)

@@ -45,15 +45,22 @@ type subscription struct {
 	} `json:"keys"`
 }
 
+func readSubscription(address string) (s subscription, err error) {
+	if err := json.Unmarshal([]byte(address), &s); err != nil {
+		return s, vital.Errorf(vital.Invalid, "the subscription cannot be read")
+	}
+	return s, nil
+}
+
 // pushLife is how long a push service keeps a message for a phone that is off, s.
 // A page of yesterday helps nobody.
 const pushLife = 15 * 60
 
 // Send hands the message over.
 func (p webPush) Send(ctx context.Context, to Recipient, m Message) (Receipt, error) {
-	var s subscription
-	if err := json.Unmarshal([]byte(to.Address), &s); err != nil {
-		return Receipt{}, vital.Errorf(vital.Invalid, "the subscription cannot be read")
+	s, err := readSubscription(to.Address)
+	if err != nil {
+		return Receipt{}, err
 	}
 	payload, err := json.Marshal(pushPayload(m))
 	if err != nil {
@@ -81,6 +88,9 @@ func (p webPush) Send(ctx context.Context, to Recipient, m Message) (Receipt, er
 		"Urgency": {urgency}, "Topic": {m.Tag}, "Authorization": {authorization},
 	}
 	if _, err := post(ctx, p.guard, p.client, s.Endpoint, header, string(body)); err != nil {
+		if statusOf(err) == http.StatusNotFound { // RFC 8030, 7.3: the subscription has ended
+			return Receipt{}, vital.Errorf(vital.Gone, "%w", err)
+		}
 		return Receipt{}, err
 	}
 	return Receipt{State: store.HandedOver, Replaces: true}, nil
