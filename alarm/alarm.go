@@ -7,6 +7,27 @@
 // It exists so that one episode is one alarm, whatever the order, repetition or
 // delay of the readings, and so that this can be proven: nothing here reads a
 // clock, waits or forgets.
+//
+//	found, asked, time ──► Step(State, Input) ──► State    every open alarm, to be kept
+//	                                          └─► []Effect what happened, to be recorded, shown, told
+//
+// Two things are kept apart throughout. Condition says how the thing itself
+// stands: present, ended, or unknown because the data stopped. Sound says what
+// people have done about being told: nothing, paused, acknowledged, snoozed,
+// switched off. Neither changes the other, but for two bridges: a condition that
+// becomes worse or comes again takes back what people did, and an alarm that
+// latches closes when its condition has ended and somebody has seen it.
+//
+// A condition is one Rule and Part of a patient, and has at most one open alarm.
+// The whole of what can happen is the tables of docs/clinical/alarms.md; the tests
+// walk through every state of one condition and hold each step against what must
+// always be true, and a second implementation reads the whole log each time and
+// must agree.
+//
+// The caller keeps State (it is plain JSON), calls Step for every batch of
+// findings, every command and every tick, and stores the effects in the same
+// transaction. Missing a tick delays what time does and loses nothing; NextDue
+// says when it is needed.
 package alarm
 
 import "github.com/vigilcare/vigil/vital"

@@ -588,9 +588,9 @@ func TestEveryStateOfOneCondition(t *testing.T) {
 }
 
 func TestEveryStateOfTwoConditions(t *testing.T) {
-	limit := 400_000
+	limit := 120_000
 	if testing.Short() {
-		limit = 50_000
+		limit = 40_000
 	}
 	for _, kinds := range [][]kind{
 		{{rule: "a"}, {rule: "b", latching: true}},
