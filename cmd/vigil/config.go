@@ -247,10 +247,16 @@ func runConfig(_ context.Context, w world, args []string) error {
 func (c *config) print(w io.Writer) error {
 	for _, f := range c.fields() {
 		v := f.get()
-		if f.key == "store" || f.key == "nats" {
+		help := f.help
+		switch f.key {
+		case "store", "nats", "smtp":
 			v = hidePassword(v)
+		case "sms-url", "sms-body", "sms-headers": // the key of a gateway may stand anywhere in them
+			if v != "" {
+				v, help = "", "set, not shown: "+help
+			}
 		}
-		if _, err := fmt.Fprintf(w, "%-15s %-24s # %s\n", f.key+":", strconv.Quote(v), f.help); err != nil {
+		if _, err := fmt.Fprintf(w, "%-15s %-24s # %s\n", f.key+":", strconv.Quote(v), help); err != nil {
 			return err
 		}
 	}

@@ -69,6 +69,8 @@ func TestConfigRefuses(t *testing.T) {
 func TestConfigPrints(t *testing.T) {
 	c := defaults()
 	c.Store = "postgres://vigil:hunter2@db/vigil"
+	c.SMTP, c.SMSURL = "smtp://vigil:hunter2@mail.example.org?from=vigil@example.org", "https://sms.example.org/{to}/{text}?key=hunter2"
+	c.SMSBody, c.SMSHeaders = "key=hunter2", "X-Key: hunter2"
 	c.Hosts, c.Proxied = "a.example, B.example", true
 	var out bytes.Buffer
 	if err := c.print(&out); err != nil {
@@ -81,7 +83,7 @@ func TestConfigPrints(t *testing.T) {
 	if err != nil {
 		t.Fatalf("what was printed cannot be read back: %v\n%s", err, &out)
 	}
-	back.Store = c.Store
+	back.Store, back.SMTP, back.SMSURL, back.SMSBody, back.SMSHeaders = c.Store, c.SMTP, c.SMSURL, c.SMSBody, c.SMSHeaders
 	if back != c {
 		t.Errorf("read back %+v, want %+v", back, c)
 	}

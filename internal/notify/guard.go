@@ -42,7 +42,7 @@ func (g Guard) Check(a netip.Addr) error {
 		return nil
 	}
 	if !a.IsValid() || !a.IsGlobalUnicast() || a.IsPrivate() || slices.ContainsFunc(inside, func(p netip.Prefix) bool { return p.Contains(a) }) {
-		return vital.Errorf(vital.Denied, "%s is inside the house: list it under webhook-allow if messages may go there", a)
+		return vital.Errorf(vital.Denied, "%s is inside the house: list it under notify-inside if messages may go there", a)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (g Guard) mayBePlain(ctx context.Context, host string) error {
 	}
 	for _, a := range addresses {
 		if !g.allows(a.Unmap()) {
-			return vital.Errorf(vital.Denied, "%s is not listed under webhook-allow: want https", host)
+			return vital.Errorf(vital.Denied, "%s is not listed under notify-inside: want https", host)
 		}
 	}
 	return nil
