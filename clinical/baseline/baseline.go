@@ -206,7 +206,8 @@ func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
 	}
-	sorted := slices.Sorted(slices.Values(values))
+	sorted := slices.Clone(values)
+	slices.Sort(sorted)
 	if half := len(sorted) / 2; len(sorted)%2 == 1 {
 		return sorted[half]
 	} else {
