@@ -7,12 +7,12 @@ import (
 )
 
 // finding does what one finding asks for. A finding of another patient is not
-// this state's business.
+// this state's business; one that names nobody was made for this one.
 func (w *work) finding(f *vital.Finding) {
 	if w.Patient == "" {
 		w.Patient = f.Patient
 	}
-	if f.Patient != w.Patient {
+	if f.Patient != "" && f.Patient != w.Patient {
 		return
 	}
 	at, received := clocks(f, w.now)
