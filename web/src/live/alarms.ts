@@ -28,7 +28,8 @@ export class AlarmStore {
   private byBed = new Map<string, Alarm[]>()
   private byPatient = new Map<string, Alarm[]>()
   private listeners = new Set<Listener>()
-  /** Called for each alarm as it changes, for those who keep its story on screen. */
+  private timer: ReturnType<typeof setTimeout> | null = null
+  /** Called with those whose story has grown, for who keeps it on screen; new evidence alone is no new chapter. */
   onChange: (ids: string[]) => void = () => {}
 
   subscribe = (l: Listener) => {
@@ -46,7 +47,9 @@ export class AlarmStore {
       this.open = new Map()
       this.over = new Map()
     }
+    const grown: string[] = []
     for (const a of items ?? []) {
+      if (chapter(this.open.get(a.id)) !== chapter(a)) grown.push(a.id)
       // The answer to a click may be overtaken by the socket.
       if (a.changed < Math.max(this.open.get(a.id)?.changed ?? 0, this.over.get(a.id) ?? 0)) continue
       if (a.closed) {
@@ -55,7 +58,7 @@ export class AlarmStore {
       } else this.open.set(a.id, a)
     }
     this.arrange(this.list.known || full, false)
-    this.onChange((items ?? []).map((a) => a.id))
+    if (grown.length > 0) this.onChange(grown)
   }
 
   /** The server does not know the word. What was listed before is not true any more. */
@@ -74,9 +77,15 @@ export class AlarmStore {
     }
     this.byBed = group((a) => a.bed)
     this.byPatient = group((a) => a.patient)
-    for (const l of this.listeners) l()
+    // In a storm hundreds change within a second; eyes need ten pictures of it.
+    this.timer ??= setTimeout(() => {
+      this.timer = null
+      for (const l of this.listeners) l()
+    }, 60)
   }
 }
+
+const chapter = (a: Alarm | undefined) => (a ? [a.priority, a.condition, a.sound, a.soundUntil, a.owner?.by, a.owner?.accepted, a.level, a.closed, a.times, a.acknowledged?.at].join(' ') : '')
 
 export const alarms = new AlarmStore()
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Alarm } from '../api/alarm'
 import { AlarmStore } from './alarms'
 import { bedRank, brief, first, mark, patientFirst, unseen } from './order'
@@ -68,6 +68,23 @@ describe('the list of open alarms', () => {
     store.apply([alarm('a', { changed: 200, sound: 'acknowledged' })], true)
     store.apply([alarm('a', { changed: 150, sound: 'on' })], false)
     expect(store.one('a')?.sound).toBe('acknowledged')
+  })
+  it('wakes once for many changes, and tells which stories have grown', () => {
+    vi.useFakeTimers()
+    const store = new AlarmStore()
+    const wake = vi.fn()
+    const grown = vi.fn()
+    store.subscribe(wake)
+    store.onChange = grown
+    store.apply([alarm('a')], true)
+    for (let i = 1; i < 20; i++) store.apply([alarm('a', { changed: 100 + i, text: String(i) })], false)
+    vi.advanceTimersByTime(100)
+    expect(wake).toHaveBeenCalledTimes(1)
+    expect(grown.mock.calls).toEqual([[['a']]])
+    store.apply([alarm('a', { changed: 200, level: 1 })], false)
+    expect(grown).toHaveBeenLastCalledWith(['a'])
+    expect(store.one('a')?.level).toBe(1)
+    vi.useRealTimers()
   })
   it('starts anew with a whole list: what is not in it is not open', () => {
     const store = new AlarmStore()

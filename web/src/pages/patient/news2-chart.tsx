@@ -185,10 +185,11 @@ export default function News2Chart({ patient, zone, range }: { patient: Patient;
                 {say('news2.total')}
               </th>
               {totals.map((c, i) => {
+                const score = c ? Math.round(c.value) : null
                 const some = list.some((p) => newest(p.metrics, starts[i] as number))
                 return (
-                  <td key={i} data-risk={c ? (c.value >= 7 ? 3 : c.value >= 5 ? 2 : c.value >= 1 ? 1 : 0) : undefined} title={c ? moment(c.at, zone, say.language, Date.now()) : undefined}>
-                    {c ? <b>{c.value.toFixed(0)}</b> : some ? <small>{say('news2.partial')}</small> : ''}
+                  <td key={i} data-risk={score === null ? undefined : score >= 7 ? 3 : score >= 5 ? 2 : score >= 1 ? 1 : 0} title={c ? moment(c.at, zone, say.language, Date.now()) : undefined}>
+                    {score !== null ? <b>{score}</b> : some ? <small>{say('news2.partial')}</small> : ''}
                   </td>
                 )
               })}
