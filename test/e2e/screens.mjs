@@ -24,6 +24,12 @@ const [{ id: ward }] = (await small.api('/wards')).items
 const { beds } = await small.api('/wards/' + ward)
 const patient = beds[1].patient.id
 const device = beds[1].devices[0].id
+/** The path of the page with the highest open alarm beside it; the page alone while nothing is open. */
+const withAlarm = (path) => async () => {
+  const open = (await small.api('/alarms?state=open&limit=50').catch(() => ({}))).items ?? []
+  const first = ['high', 'medium', 'low'].flatMap((p) => open.filter((a) => a.priority === p))[0]
+  return first ? `${path}?alarm=${encodeURIComponent(first.id)}` : path
+}
 
 /** name, path, and what is special about it */
 const pages = [
@@ -43,6 +49,15 @@ const pages = [
   { name: 'patient-table', path: `/patient/${patient}?tab=table&h=1`, wait: 3000, themes: ['light'] },
   { name: 'patient-other-units', path: `/patient/${patient}?h=1`, wait: 4000, sizes: [wide], themes: ['dark'], preferences: { units: { temperature: '[degF]', 'bp-systolic': 'kPa', 'bp-diastolic': 'kPa' } } },
   { name: 'patient-discharge', path: `/patient/${patient}`, wait: 3000, sizes: [wide], themes: ['dark'], act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'Discharge' }).click(), await page.waitForTimeout(600)) },
+  { name: 'patient-to-do', path: `/patient/${patient}?tab=todo`, wait: 3000, sizes: [phone] },
+  { name: 'patient-news2', path: `/patient/${patient}?tab=chart&h=24`, wait: 4000 },
+  { name: 'patient-limits', path: `/patient/${patient}`, wait: 3000, act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'Alarm limits' }).click(), await page.waitForTimeout(800)) },
+  { name: 'patient-how-to-judge', path: `/patient/${patient}`, wait: 3000, themes: ['light'], act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'How to judge' }).click(), await page.waitForTimeout(800)) },
+  { name: 'alarm', path: withAlarm('/'), wait: 6000 },
+  { name: 'alarms', path: '/alarms', wait: 3000 },
+  { name: 'alarms-history', path: '/alarms?tab=history', wait: 3000, themes: ['light'] },
+  { name: 'alarms-cut-off', path: '/alarms', wait: 3000, sizes: [wide], themes: ['dark'], act: async (page, context) => (await cut(page, context), await page.waitForTimeout(4000)) },
+  { name: 'sound-test', path: '/', wait: 3000, themes: ['dark'], act: async (page) => (await page.locator('.sound-sign').click(), await page.getByRole('button', { name: 'Play the high tone' }).click(), await page.waitForTimeout(400)) },
   { name: 'round', path: `/patient/${patient}/round`, wait: 2500, sizes: [phone] },
   { name: 'round-keypad', path: `/patient/${patient}/round`, wait: 2500, sizes: [phone], act: async (page) => (await page.getByRole('button', { name: /^Systolic/ }).click(), await page.locator('.keypad').getByRole('button', { name: '1', exact: true }).click(), await page.waitForTimeout(300)) },
   { name: 'patients', path: '/patients', wait: 2500 },
@@ -69,7 +84,7 @@ let bad = 0
 async function draw(p, server, theme, size) {
   const { page, context, problems } = await open(browser, { theme, ...size, preferences: p.preferences, signedOut: p.signedOut })
   for (const [url, answer] of Object.entries(p.answers ?? {})) await page.route(url, (route) => (answer ? route.fulfill(answer) : new Promise(() => {})))
-  await page.goto(server.address + (typeof p.path === 'function' ? p.path() : p.path))
+  await page.goto(server.address + (typeof p.path === 'function' ? await p.path() : p.path))
   await page.waitForTimeout(p.wait)
   await p.act?.(page, context)
   const name = `${p.name}-${theme}${size === phone ? '-phone' : ''}`
