@@ -33,8 +33,8 @@ func (a *attempt) explain(at int64, wanted vital.Priority) []string {
 	if c.clear != nil && g.open() {
 		lines = append(lines, j.level(*c.clear, g.Clear, "clear "+c.clear.text))
 	}
-	if n := len(a.history); n > 0 {
-		lines = append(lines, "said before: "+strings.Join(a.history[max(0, n-5):], "; "))
+	if len(a.history) > 0 {
+		lines = append(lines, "said before: "+strings.Join(a.history, "; "))
 	}
 	return lines
 }

@@ -256,22 +256,35 @@ func (j *judge) rule(index int, found []vital.Finding) []vital.Finding {
 		stand = vital.Absent
 	case best >= 0 && lost:
 		stand = vital.Unknown
-	case best < 0 && c.clear == nil && some == no:
+	case best < 0 && c.clear == nil && some != yes && ended(g, answers[:]):
 		stand = vital.Absent
-	case best < 0 && some == unknown && j.now > j.lastExpiry(c, g):
+	case best < 0 && some != yes && cleared == unknown && !j.fresh(g):
 		stand = vital.Unknown
 	}
 	found = j.say(c, g, stand, best, some, answers[:], found)
 	return j.report(c, g, some, found)
 }
 
-// lastExpiry is until when something that the rule's answers rest on counts.
-func (j *judge) lastExpiry(c *compiled, g *standing) vital.Instant {
-	last := g.Clear.Expires
-	for _, r := range g.Runs {
-		last = max(last, r.Expires)
+// ended reports whether every level that was there in this finding is known to
+// be there no longer. A level that never was says nothing about it.
+func ended(g *standing, answers []truth) bool {
+	for i, r := range g.Runs {
+		if r.Said && answers[i] != no {
+			return false
+		}
 	}
-	return last
+	return true
+}
+
+// fresh reports whether anything still counts that the finding, or its end,
+// rests on. What holds without any value is no such thing.
+func (j *judge) fresh(g *standing) bool {
+	for _, r := range g.Runs {
+		if r.Said && r.Expires != forever && j.now <= r.Expires {
+			return true
+		}
+	}
+	return g.Clear.Expires != forever && j.now <= g.Clear.Expires
 }
 
 func (j *judge) inForce(c *compiled) bool {
@@ -300,7 +313,7 @@ func (j *judge) follow(r *run, cond *node, hold, calm int64) truth {
 		}
 		r.Expires, r.Off = j.expires, 0
 		if j.at-r.Since >= vital.Instant(hold) {
-			r.Active = true
+			r.Active, r.Said = true, true
 		}
 	case no:
 		if r.Off == 0 || j.at > r.Expires {
@@ -340,7 +353,7 @@ func (j *judge) say(c *compiled, g *standing, stand vital.Stand, best int, some 
 	case best < 0 && some == yes: // there again, not yet for long enough to say more
 		f.Priority, f.Text = last.Priority, last.Text
 	case stand == vital.Present && best < 0 && c.clear != nil:
-		f.Text = j.waiting(c)
+		f.Text = j.waiting(c, last)
 	default:
 		f.Text = last.Text
 	}
@@ -384,19 +397,23 @@ func (j *judge) since(c *compiled, g *standing, stand vital.Stand, last *vital.F
 
 // waiting is the text while a finding has not been cleared although none of its
 // levels is there any more.
-func (j *judge) waiting(c *compiled) string {
-	text := c.title
-	if c.marks != "" {
+func (j *judge) waiting(c *compiled, last *vital.Finding) string {
+	var space [256]byte
+	b := space[:0]
+	if c.marks == "" {
+		b = append(b, c.title...)
+	} else {
 		v := &j.state.values[c.metrics[0]]
-		text = shortName(c.marks)
+		b = append(b, shortName(c.marks)...)
 		switch {
 		case v.Code != "":
-			text += " " + v.Code
+			b = append(append(b, ' '), v.Code...)
 		case v.known():
-			text += " " + string(appendValue(nil, v.Own, v.Unit))
+			b = appendValue(append(b, ' '), v.Own, v.Unit)
 		}
 	}
-	return text + ", over once " + c.clear.text
+	b = append(append(b, ", over once "...), c.clear.text...)
+	return kept(b, last)
 }
 
 const maxEvidence = 8

@@ -239,7 +239,7 @@ func (l *lexer) unit() string {
 		l.at++
 	}
 	unit := l.text[from:l.at]
-	if slices.Contains(notUnits, unit) {
+	if slices.Contains(notUnits, unit) || isQuality(unit) {
 		l.at = start
 		return ""
 	}

@@ -290,18 +290,18 @@ func (p *parser) when(t token) whenLine {
 	w := whenLine{token: t}
 	from := p.at
 	w.cond = p.expression()
-	if p.take("for") {
+	if p.continues("for") {
 		w.hold = p.duration("how long it must last")
 	}
 	w.text = p.written(from, p.at)
-	if p.take("priority") {
+	if p.continues("priority") {
 		at := p.word("high, medium or low")
 		var err error
 		if w.priority, err = vital.ParsePriority(at.text); !p.bad && (err != nil || w.priority == 0) {
 			p.fail(at, "expected priority high, medium or low, found %s", at.found())
 		}
 	}
-	if p.take("text") {
+	if p.continues("text") {
 		w.at = p.peek()
 		w.message = p.quoted("the text")
 	}

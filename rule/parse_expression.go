@@ -49,20 +49,31 @@ func (p *parser) chain(n *node) {
 
 // joins looks for "and" or "or", at the end of this line or the beginning of the next.
 func (p *parser) joins(word string) bool {
-	if p.bad {
-		return false
+	if p.ahead(word) {
+		return true
 	}
+	if !p.bad {
+		p.inBrackets()
+	}
+	return false
+}
+
+// ahead goes to the word if it comes next, on this line or at the beginning of
+// the next.
+func (p *parser) ahead(word string) bool {
 	at := p.at
 	for at < len(p.tokens) && p.tokens[at].kind == tokenBreak {
 		at++
 	}
-	if at < len(p.tokens) && p.tokens[at].is(word) {
-		p.at = at
-		return true
+	if p.bad || at == len(p.tokens) || !p.tokens[at].is(word) {
+		return false
 	}
-	p.inBrackets()
-	return false
+	p.at = at
+	return true
 }
+
+// continues takes the word if it comes next, on this line or the next.
+func (p *parser) continues(word string) bool { return p.ahead(word) && p.take(word) }
 
 func (p *parser) breaks() {
 	for p.peek().kind == tokenBreak {

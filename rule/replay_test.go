@@ -318,7 +318,7 @@ func BenchmarkTick(b *testing.B) {
 
 // TestQuietPath: a reading that changes nothing needs no memory.
 func TestQuietPath(t *testing.T) {
-	for name, s := range map[string]*rule.Set{"forty": forty(t), "wide": everything(t)} {
+	for name, s := range map[string]*rule.Set{"forty": forty(t), "wide": wide(t)} {
 		b := newBed(s)
 		i := 0
 		give := func() {

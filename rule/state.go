@@ -73,10 +73,11 @@ type run struct {
 	Expires vital.Instant `json:"expires,omitempty"` // of the values that the last answer rests on
 	Off     vital.Instant `json:"off,omitempty"`     // false since
 	Active  bool          `json:"active,omitempty"`  // it lasted long enough
+	Said    bool          `json:"said,omitempty"`    // it did at some time in this finding
 }
 
 // idle reports whether nothing of a run has to be remembered.
-func (r run) idle() bool { return r.Since == 0 && r.Off == 0 && !r.Active }
+func (r run) idle() bool { return r.Since == 0 && r.Off == 0 && !r.Active && !r.Said }
 
 // open reports whether the rule has said something that is not over.
 func (g *standing) open() bool { return g.Last != nil }

@@ -142,6 +142,11 @@ func (j *judge) render(list []piece, last *vital.Finding) string {
 		}
 		b = j.appendPiece(b, p)
 	}
+	return kept(b, last)
+}
+
+// kept returns the text, without a copy if it is that of the last finding.
+func kept(b []byte, last *vital.Finding) string {
 	if last != nil && last.Text == string(b) {
 		return last.Text
 	}

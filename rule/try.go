@@ -103,6 +103,7 @@ type attempt struct {
 	said    *vital.Finding // what stands
 	failing string         // why the rule cannot be evaluated
 	history []string       // what was said when
+	whiles  []*expectation // what is expected over a while
 }
 
 // attempt runs one test and returns why it fails.
@@ -113,6 +114,11 @@ func (s *Set) attempt(c *compiled, t *trial) []Problem {
 	}
 	if problem := a.check(); problem != nil {
 		return []Problem{*problem}
+	}
+	for i := range t.expects {
+		if e := &t.expects[i]; e.to > e.at {
+			a.whiles = append(a.whiles, e)
+		}
 	}
 	a.take(0, s.Adopt(&a.state, &a.subject, a.began))
 	for _, m := range t.moments() {
@@ -198,14 +204,14 @@ func (a *attempt) take(at int64, found []vital.Finding) {
 		} else if a.said = &f; over {
 			a.said = nil
 		}
-		a.history = append(a.history, fmt.Sprintf("%s %s: %s %s %q", offsetText(at), f.Rule, f.Stand, f.Priority, f.Text))
+		a.history = append(a.history[max(0, len(a.history)-4):], fmt.Sprintf("%s %s: %s %s %q", offsetText(at), f.Rule, f.Stand, f.Priority, f.Text))
 	}
 }
 
 // during checks what is expected over a while.
 func (a *attempt) during(at int64) *Problem {
-	for i := range a.trial.expects {
-		if e := &a.trial.expects[i]; e.at < at && at < e.to {
+	for _, e := range a.whiles {
+		if e.at < at && at < e.to {
 			if problem := a.compare(e, at); problem != nil {
 				return problem
 			}
