@@ -11,6 +11,7 @@ var commands = []command{
 	{"play", "play recordings (WFDB, EDF, CSV) as devices over MQTT", runPlay},
 	{"sim", "simulate patients whose devices send to any server", runSim},
 	{"check", "read alarm rules and run their tests, or say what is wrong with them", runCheck},
+	{"replay", "what other rules or limits would have alarmed, over what was measured", runReplay},
 	{"journal", "verify, list or export the journal of a stopped server", runJournal},
 	{"migrate", "bring the store to this version's schema, or say what that would do", runMigrate},
 	{"config", "print the configuration that would be used", runConfig},

@@ -51,3 +51,9 @@ func NewWard(_ testing.TB, beds, screens int) func(*watch.Update) {
 		}
 	}
 }
+
+// ReplayOf compares the alarms of a trial.
+var ReplayOf = replayOf
+
+// BurdenOf counts alarms.
+var BurdenOf = burdenOf

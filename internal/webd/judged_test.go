@@ -8,6 +8,7 @@ import (
 
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/clinical/score"
+	owner "github.com/vigilcare/vigil/internal/flow"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/rule"
@@ -153,4 +154,9 @@ func disk(at vital.Instant) vital.Finding {
 	return vital.Finding{
 		Patient: store.SitePatient, Rule: "disk", Version: "1", Title: "The disk is nearly full", Text: "2 % free", Technical: true, Priority: vital.Medium, Stand: vital.Present, At: at,
 	}
+}
+
+// Try has nothing of its own to say: the trial itself is tested where it is.
+func (j judged) Try(context.Context, store.Rows, owner.Trial) ([]owner.Trialled, error) {
+	return []owner.Trialled{{Patient: "p-1", Readings: 10, Before: []watch.Episode{{Rule: "spo2-low", Title: "Oxygen saturation low", Priority: vital.Medium, Raised: 1000, Closed: 61_000}}}}, nil
 }

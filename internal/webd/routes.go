@@ -98,6 +98,10 @@ var routes = []route{
 	{method: "GET", path: "/rules/versions", action: auth.RuleRead, does: "which rules were in force when, newest first", out: List[RuleVersion]{}, do: (*Server).ruleVersions},
 	{method: "GET", path: "/rules/versions/{version}", action: auth.RuleRead, does: "the text of rules that are or were in force", out: RuleSet{}, do: (*Server).ruleVersion},
 
+	{method: "POST", path: "/wards/{ward}/replay", action: auth.ReplayRun, does: "what other limits or rules would have alarmed, of everybody in the ward now", in: replayBody{}, out: Replay{}, do: (*Server).replayWard},
+	{method: "POST", path: "/patients/{patient}/replay", action: auth.ReplayRun, does: "what other limits or rules would have alarmed", in: replayBody{}, out: Replay{}, do: (*Server).replayPatient},
+	{method: "GET", path: "/wards/{ward}/burden", action: auth.BurdenRead, does: "how many alarms, of what, and how they were met", query: fromTo, out: Burden{}, do: (*Server).burden},
+
 	{method: "GET", path: "/wards/{ward}/cover", action: auth.DutyRead, does: "who takes care of which bed, and who comes after them", query: []parameter{{"at", "at that time; now when left out"}}, out: Cover{}, do: (*Server).cover},
 	{method: "PUT", path: "/wards/{ward}/assignments", action: auth.DutyWrite, does: "assign the beds of a shift; what was assigned before holds until now", in: assignmentsBody{}, out: Cover{}, do: (*Server).assign},
 	{method: "GET", path: "/wards/{ward}/chain", action: auth.DutyRead, does: "who is told when nobody answers", out: Chain{}, do: (*Server).chain},

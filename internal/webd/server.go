@@ -27,6 +27,7 @@ type Options struct {
 	Live     Live
 	Judged   Judged
 	Rules    func() *rule.Set // in force
+	Trials   Trials
 	History  History
 	Commands Commands
 	Packets  Packets
@@ -54,6 +55,7 @@ type Server struct {
 	live     Live
 	judged   Judged
 	inForce  func() *rule.Set
+	trials   Trials
 	history  History
 	commands Commands
 	packets  Packets
@@ -87,7 +89,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, judged: o.Judged, inForce: o.Rules, history: o.History,
+		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, judged: o.Judged, inForce: o.Rules, trials: o.Trials, history: o.History,
 		commands: o.Commands, packets: o.Packets, system: o.System,
 		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
 		notifier: o.Notifier, telemetry: o.Telemetry, metrics: o.Metrics, assets: files,

@@ -86,7 +86,7 @@ func newWorld(t *testing.T, change ...func(*webd.Options)) *world {
 	log := slog.New(slog.NewTextHandler(&lockedWriter{w: w.log}, nil))
 	w.gate = auth.New(auth.Options{Store: db, Now: w.clock.Now, Log: log})
 	o := webd.Options{
-		Gate: w.gate, Store: db, Live: w.flow, Judged: w.flow, Rules: w.flow.Rules, History: w.flow, Commands: w.flow, Packets: w.flow, System: w.flow.system,
+		Gate: w.gate, Store: db, Live: w.flow, Judged: w.flow, Rules: w.flow.Rules, Trials: w.flow, History: w.flow, Commands: w.flow, Packets: w.flow, System: w.flow.system,
 		Telemetry: telemetry{},
 		Assets:    page, Log: log, Now: w.clock.Now, Version: "test",
 	}
