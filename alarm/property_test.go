@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/vigilcare/vigil/alarm"
@@ -106,6 +107,20 @@ func story(t *rapid.T, most int, each func(before alarm.State, in alarm.Input, a
 // TestOracle holds every state and every effect against what the oracle makes of
 // the whole log.
 func TestOracle(t *testing.T) {
+	for round := range rounds() {
+		t.Run(strconv.Itoa(round), againstOracle)
+	}
+}
+
+// rounds is how often the check that finds most is repeated.
+func rounds() int {
+	if testing.Short() {
+		return 1
+	}
+	return 8
+}
+
+func againstOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var log []alarm.Input
 		closed := map[string]string{}

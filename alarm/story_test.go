@@ -237,6 +237,9 @@ func words(a alarm.Alarm) string {
 	}
 	if a.Owner != nil && a.Owner.Accepted {
 		w = append(w, a.Owner.By+" has it")
+		if a.Owner.From != "" {
+			w = append(w, "from "+a.Owner.From)
+		}
 	} else if a.Owner != nil {
 		w = append(w, "offered to "+a.Owner.By+" by "+a.Owner.From)
 	}
