@@ -304,17 +304,16 @@ func (h *hub) replace(ctx context.Context) (moved bool) {
 		h.settle(g)
 	}
 	h.index()
+	h.alarmsMoved()
 	return true
 }
 
-// tell tells every page to fetch its ward again, and who lies elsewhere now takes
-// its alarms along.
+// tell tells every page to fetch its ward again.
 func (h *hub) tell() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq++
 	h.changedAt = h.seq
-	h.alarmsMoved()
 	for _, g := range h.groups {
 		g.changed(h.seq)
 	}
@@ -429,12 +428,12 @@ func (h *hub) snapshot(s *socket, beds []Bed) {
 			b.Watched = &v
 		}
 	}
-	s.push(message(struct {
+	s.bring(outgoing{data: message(struct {
 		Type string `json:"type"`
 		Seq  uint64 `json:"seq"`
 		Now  int64  `json:"now"`
 		Beds []Bed  `json:"beds"`
-	}{"snapshot", h.seq, int64(now), full(beds)}), h.seq)
+	}{"snapshot", h.seq, int64(now), full(beds)}), seq: h.seq})
 	s.group.announceTo(s)
 	p := s.group.patient
 	if p != "" && !slices.ContainsFunc(beds, func(b Bed) bool { return b.Patient != nil && b.Patient.ID == p }) {
@@ -469,13 +468,13 @@ func (h *hub) since(s *socket, from uint64) {
 		return from
 	}
 	seq := label(len(states) == 0 && !changed)
-	s.push(h.valuesSince(g, from, seq, now), seq)
+	s.bring(outgoing{data: h.valuesSince(g, from, seq, now), seq: seq})
 	if len(states) > 0 {
 		seq = label(!changed)
-		s.push(watchedMessage(seq, now, states), seq)
+		s.bring(outgoing{data: watchedMessage(seq, now, states), seq: seq})
 	}
 	if changed {
-		s.push(changedMessage(h.seq), h.seq)
+		s.bring(outgoing{data: changedMessage(h.seq), seq: h.seq})
 	}
 }
 

@@ -24,6 +24,7 @@ type alarmBoard struct {
 	open      map[vital.PatientID][]alarm.Alarm
 	changes   []alarmChange // oldest first
 	forgotten uint64        // sequence of the newest change that is no longer in changes
+	movedAt   uint64        // sequence at which somebody last lay elsewhere than before
 	wards     map[vital.PatientID]vital.WardID
 	groups    map[string]*alarmGroup
 	names     names
@@ -215,7 +216,7 @@ func (h *hub) askAlarms(s *socket, v sight, resume uint64) {
 	}
 	s.alarms = g
 	g.members[s] = struct{}{}
-	if resume > h.seq || resume < h.changedAt {
+	if resume > h.seq || resume < h.alarms.movedAt {
 		resume = 0 // another server's number, or somebody moved since
 	}
 	s.alarmsFrom(resume)
@@ -254,7 +255,7 @@ func (h *hub) alarmsSince(s *socket, label uint64) {
 	}
 	b, seen := &h.alarms, s.alarmsSeen()
 	if seen == 0 || seen < b.forgotten {
-		s.pushAlarms(alarmsMessage(label, vital.At(h.now()), true, h.openFor(s.alarms.sight)), label, h.seq)
+		s.bring(outgoing{data: alarmsMessage(label, vital.At(h.now()), true, h.openFor(s.alarms.sight)), seq: label, alarms: h.seq})
 		return
 	}
 	at, _ := slices.BinarySearchFunc(b.changes, seen+1, func(c alarmChange, seq uint64) int {
@@ -269,7 +270,7 @@ func (h *hub) alarmsSince(s *socket, label uint64) {
 			items = append(items, c.body)
 		}
 	}
-	s.pushAlarms(alarmsMessage(label, vital.At(h.now()), false, items), label, h.seq)
+	s.bring(outgoing{data: alarmsMessage(label, vital.At(h.now()), false, items), seq: label, alarms: h.seq})
 }
 
 // openFor is every open alarm that is seen, the most urgent first.
@@ -292,6 +293,8 @@ func (h *hub) openFor(v sight) [][]byte {
 
 // alarmsMoved sends everybody all open alarms anew: patients lie elsewhere now.
 func (h *hub) alarmsMoved() {
+	h.seq++
+	h.alarms.movedAt = h.seq
 	for _, g := range h.alarms.groups {
 		data := alarmsMessage(h.seq, vital.At(h.now()), true, h.openFor(g.sight))
 		for s := range g.members {

@@ -59,15 +59,27 @@ type outgoing struct {
 	seq    uint64
 	alarms uint64 // sequence up to which it brings alarms; 0: it brings none
 	waves  bool
+	firm   bool // it stays in the queue
 }
 
-// push queues text. When there is too much of it, all of it goes: catchUp will
-// bring the newest of everything.
+// push queues text. When there is too much of it, all of it goes but what a
+// reader needs to begin: catchUp will bring the newest of everything.
 func (s *socket) push(data []byte, seq uint64) { s.pushText(outgoing{data: data, seq: seq}) }
 
 // pushAlarms queues alarms up to a sequence.
 func (s *socket) pushAlarms(data []byte, seq, upTo uint64) {
 	s.pushText(outgoing{data: data, seq: seq, alarms: upTo})
+}
+
+// bring queues what a reader needs to begin or to be up to date, however much
+// that is: dropped for its size it would only be asked for again.
+func (s *socket) bring(o outgoing) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.firm = true
+	s.queue = append(s.queue, o)
+	s.text += len(o.data)
+	s.signal()
 }
 
 func (s *socket) pushText(o outgoing) {
@@ -77,7 +89,11 @@ func (s *socket) pushText(o outgoing) {
 		return
 	}
 	if s.text+len(o.data) > mostTextBytes && s.text > 0 {
-		s.queue, s.text, s.waves, s.behind = nil, 0, 0, true
+		s.queue = slices.DeleteFunc(s.queue, func(o outgoing) bool { return !o.firm })
+		s.text, s.waves, s.behind = 0, 0, true
+		for _, kept := range s.queue {
+			s.text += len(kept.data)
+		}
 	} else {
 		s.queue = append(s.queue, o)
 		s.text += len(o.data)
@@ -149,17 +165,14 @@ func (s *socket) resumeFrom() uint64 {
 	return s.seen
 }
 
-// next takes the oldest message. behind says that there is none because too much
-// had come.
+// next takes the oldest message. behind says that there is none left because too
+// much had come.
 func (s *socket) next() (data []byte, behind bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.behind {
-		return nil, true
-	}
 	if len(s.queue) == 0 {
 		s.queue = nil
-		return nil, false
+		return nil, s.behind
 	}
 	o := s.queue[0]
 	s.queue[0] = outgoing{}
