@@ -181,7 +181,9 @@ export function start(beds, scenario) {
         return { alarm: a, deeds: deeds.get(id), deliveries: deliveries(a) }
       }],
       ['POST', /^\/alarms\/([^/]+)\/([a-z-]+)$/, ([id, verb], _q, body) => command(id, verb, body)],
-      ['POST', /^\/patients\/([^/]+)\/alarms\/(pause|resume)$/, ([p, verb], _q, body) => { for (const a of list.filter((x) => x.patient === p && !x.closed && (verb === 'pause' ? x.sound === 'on' : x.sound === 'paused'))) command(a.id, verb, body) }],
+      ['POST', /^\/patients\/([^/]+)\/alarms\/(pause|resume)$/, ([p, verb], _q, body) => { for (const a of list.filter((x) => x.patient === p && !x.closed && (verb === 'pause' ? x.sound === 'on' : x.sound === 'paused'))) command(a.id, verb, body); return { items: list.filter((x) => x.patient === p && !x.closed) } }],
+      ['GET', /^\/patients\/([^/]+)\/alarms\/off$/, ([p]) => ({ items: list.filter((a) => a.patient === p && a.sound === 'off' && !a.closed).map((a) => ({ rule: a.rule, part: a.part, by: a.silenced.by, name: a.silenced.name, why: a.silenced.why, at: a.silenced.at, until: a.soundUntil })) })],
+      ['POST', /^\/patients\/([^/]+)\/alarms\/on$/, ([p], _q, body) => { for (const a of list.filter((x) => x.patient === p && x.rule === body.rule && !x.closed)) command(a.id, 'on', {}); return { items: [] } }],
       ['GET', /^\/patients\/([^/]+)\/limits$/, ([p]) => ({ items: limits(p) })],
       ['GET', /^\/patients\/([^/]+)\/limits\/history$/, () => ({ items: [] })],
       ['PUT', /^\/patients\/([^/]+)\/limits$/, ([p], _q, body) => { if (process.env.REFUSE) throw [412, 'precondition', 'a low limit of SpO2 under 80 % is not possible on this ward']; own.set(p + ' ' + body.metric, { low: body.low, high: body.high, by: 'u-1', name: nameOf('u-1'), why: body.why, from: Date.now(), until: body.minutes ? Date.now() + body.minutes * minute : 0 }); return limits(p).find((l) => l.metric === body.metric) }],

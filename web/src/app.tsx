@@ -40,10 +40,14 @@ export function App() {
     socket.start()
     startOutbox()
     station.start(user)
-    alarms.onChange = (ids) => ids.forEach((id) => void client.invalidateQueries({ queryKey: ['alarm', id] }))
+    alarms.onChange = (ids) => {
+      for (const id of ids) void client.invalidateQueries({ queryKey: ['alarm', id] })
+      void client.invalidateQueries({ queryKey: ['offs'] })
+    }
     live.onChanged = () => {
       void client.invalidateQueries({ queryKey: ['ward'] })
       void client.invalidateQueries({ queryKey: ['patient'] })
+      for (const key of ['limits', 'care', 'scores', 'offs', 'cover']) void client.invalidateQueries({ queryKey: [key] })
       void client.invalidateQueries({ queryKey: ['devices'] })
       void client.invalidateQueries({ queryKey: ['device'] })
     }

@@ -88,7 +88,7 @@ export interface Delivery {
   name: string
   channel: string
   address: string
-  state: 'queued' | 'handed-over' | 'delivered' | 'seen' | 'acknowledged' | 'failed' | 'dead'
+  state: 'queued' | 'handing-over' | 'handed-over' | 'delivered' | 'seen' | 'acknowledged' | 'failed' | 'dead' | 'cancelled'
   attempts: number
   at: number
   changed: number
@@ -127,7 +127,19 @@ export interface Care {
   conditions: string[] | null
   by: string
   name: string
+  why?: string
   at: number
+}
+
+/** A condition of a patient that somebody has switched off: it calls nobody until then, whether an alarm is open or not. */
+export interface Off {
+  rule: string
+  part: string
+  by: string
+  name: string
+  why: string
+  at: number
+  until: number
 }
 
 export interface ScoreParameter {

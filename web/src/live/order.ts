@@ -25,8 +25,12 @@ export function bedRank(alarms: Alarm[]): number {
   return Math.min(20, ...alarms.map(base))
 }
 
+const unit = '(?:/min|/h|%|mmHg|kPa|cmH\u2082O|\u00b0C|\u00b0F|mg/dL(?:/min)?|mmol/L|kg|lb|s|min|h)'
+const comparison = new RegExp(`^(\\S.*?)\\s+([-\\u2212]?\\d[\\d.,]*)(?:\\s+${unit})?\\s*([<>]=?|[\\u2264\\u2265])\\s*([-\\u2212]?\\d[\\d.,]*)(?:\\s+${unit}(?=\\s|$))?(\\s.+)?$`)
+const signs: Record<string, string> = { '>=': '\u2265', '<=': '\u2264' }
+
 /** "HR 134>120", as short as a tile needs it: units stand beside the number already. */
 export function brief(text: string): string {
-  const m = /^(.*\S)\s+([-\u2212]?\d[\d.,]*)(?:\s+([^\s\d<>\u2264\u2265]\S*))?\s*([<>\u2264\u2265])\s*([-\u2212]?\d[\d.,]*)(?:\s+(\S+))?$/.exec(text.trim())
-  return m ? `${m[1]} ${m[2]}${m[4]}${m[5]}` : text
+  const m = comparison.exec(text.trim())
+  return m ? `${m[1]} ${m[2]}${signs[m[3] ?? ''] ?? m[3]}${m[4]}${m[5] ?? ''}` : text
 }

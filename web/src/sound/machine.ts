@@ -47,7 +47,7 @@ const order: Priority[] = ['high', 'medium', 'low']
 
 /** The one priority that sounds now: the highest of the alarms that nothing silences. A dead link sounds as medium. */
 export function sounding(alarms: Alarm[], linkDownFor: number, ward = '*'): Priority | null {
-  const on = alarms.filter((a) => a.sound === 'on' && !a.closed && (ward === '*' || a.ward === ward))
+  const on = alarms.filter((a) => a.sound === 'on' && !a.closed && (ward === '*' || !a.ward || a.ward === ward)) // what is of the installation sounds everywhere
   const found = order.find((p) => on.some((a) => a.priority === p)) ?? null
   return linkDownFor > 10_000 && found !== 'high' ? 'medium' : found
 }

@@ -102,6 +102,7 @@ describe('what sounds', () => {
   })
   it('is of the ward that this screen stands on', () => {
     expect(sounding([alarm('high', { ward: 'w-2' }), alarm('low')], 0, 'w-1')).toBe('low')
+    expect(sounding([alarm('medium', { ward: '' })], 0, 'w-1')).toBe('medium')
   })
   it('is medium at least when the link has been down for ten seconds', () => {
     expect(sounding([], 9_000)).toBeNull()

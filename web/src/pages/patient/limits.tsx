@@ -50,7 +50,7 @@ export default function LimitsDialog({ patient, zone, close }: { patient: Patien
                 </Button>
                 {l.own && (
                   <span className="limit-own">
-                    {say('limits.by', { name: l.own.name || l.own.by, time: moment(l.own.from, zone, say.language, now), until: l.own.until ? moment(l.own.until, zone, say.language, now) : say('limits.discharge') })} {'\u201c'}
+                    {say('limits.by', { name: l.own.name || l.own.by, time: moment(l.own.from, zone, say.language, now), until: l.own.until ? moment(l.own.until, zone, say.language, now) : say('limits.noEnd') })} {'\u201c'}
                     {l.own.why}
                     {'\u201d'}
                     {needsReview(l, shift) && <strong className="limit-review"> {say('limits.review')}</strong>}
@@ -102,7 +102,7 @@ function Edit({ patient, limit, units, done }: { patient: string; limit: Effecti
   }
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    void run(() => setLimit(patient, { metric: limit.metric, unit: limit.unit, low: a ?? null, high: b ?? null, why: why.trim(), minutes: Number(minutes) }))
+    void run(() => setLimit(patient, { metric: limit.metric, unit: limit.unit, low: a ?? null, high: b ?? null, why: why.trim(), ...(minutes === '0' ? {} : { minutes: Number(minutes) }) }))
   }
   return (
     <form className="limit-edit" onSubmit={submit}>
@@ -111,7 +111,7 @@ function Edit({ patient, limit, units, done }: { patient: string; limit: Effecti
       <TextInput className="limit-why" label={say('limits.why')} required value={why} onChange={(e) => setWhy(e.currentTarget.value)} />
       <div className="limit-why">
         <span className="field-label">{say('limits.until')}</span>
-        <SegmentedControl aria-label={say('limits.until')} value={minutes} onChange={setMinutes} data={[...spans.map((m) => ({ value: String(m), label: say.age(m * 60_000) })), { value: '0', label: say('limits.discharge') }]} />
+        <SegmentedControl aria-label={say('limits.until')} value={minutes} onChange={setMinutes} data={[...spans.map((m) => ({ value: String(m), label: say.age(m * 60_000) })), { value: '0', label: say('limits.noEnd') }]} />
       </div>
       {(wrong || problem) && (
         <p className="problem limit-why" role="alert">

@@ -1,7 +1,9 @@
+import IconBellOff from '@tabler/icons-react/dist/esm/icons/IconBellOff.mjs'
 import { Button } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useState } from 'react'
-import { pausePatient, resumePatient, useCare, useCover, useLimits, useScores } from '../../api/alarm-calls'
-import type { Score } from '../../api/alarm'
+import { pausePatient, resumePatient, switchOn, useCare, useCover, useLimits, useOffs, useRules, useScores } from '../../api/alarm-calls'
+import type { Off, Score } from '../../api/alarm'
 import { useMe } from '../../api/queries'
 import type { Patient } from '../../api/types'
 import { useAlarms, useBedAlarms } from '../../live/alarms'
@@ -27,6 +29,7 @@ export function Todo({ patient, zone }: { patient: Patient; zone: string }) {
     <section className="todo" aria-labelledby="todo-title">
       <h2 id="todo-title">{say('todo.title')}</h2>
       <Alarms patient={patient} zone={zone} />
+      <Offs patient={patient} zone={zone} />
       <Scores patient={patient} zone={zone} setCare={() => setOpen('care')} />
       <Own patient={patient} zone={zone} change={() => setOpen('limits')} />
       <Suspense>
@@ -91,15 +94,70 @@ function Alarms({ patient, zone }: { patient: Patient; zone: string }) {
   )
 }
 
+/** What somebody has switched off for this patient, in sight for as long as it lasts. */
+function Offs({ patient, zone }: { patient: Patient; zone: string }) {
+  const say = useSay()
+  const client = useQueryClient()
+  const me = useMe().data
+  const now = useNow()
+  const list = (useOffs(patient.id).data ?? []).filter((o) => o.until === 0 || o.until > now)
+  const rules = useRules(list.length > 0).data?.rules ?? []
+  const [problem, setProblem] = useState('')
+  if (list.length === 0) return null
+  const on = (o: Off) => {
+    setProblem('')
+    switchOn(patient.id, o)
+      .then(() => client.invalidateQueries({ queryKey: ['offs', patient.id] }))
+      .catch((e: unknown) => setProblem(notDone(e, say)))
+  }
+  return (
+    <div className="own-limits">
+      <h3>{say('offs.title')}</h3>
+      <ul>
+        {list.map((o) => {
+          const title = rules.find((r) => r.name === o.rule)?.title ?? o.rule
+          return (
+            <li key={`${o.rule} ${o.part}`}>
+              <b className="off-line">
+                <IconBellOff size={15} stroke={2} aria-hidden="true" /> {title} {o.part}
+              </b>
+              <span className="small second">{say('alarm.sound.off.long', { name: o.name || o.by, time: moment(o.until, zone, say.language, now), why: o.why })}</span>
+              {(me?.actions?.includes('alarm.act') ?? true) && (
+                <Button className="no-print" size="compact-sm" variant="default" onClick={() => on(o)}>
+                  {say('offs.on', { title })}
+                </Button>
+              )}
+            </li>
+          )
+        })}
+      </ul>
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+    </div>
+  )
+}
+
 function Scores({ patient, zone, setCare }: { patient: Patient; zone: string; setCare: () => void }) {
   const say = useSay()
   const scores = useScores(patient.id)
   const care = useCare(patient.id).data
-  const list = (scores.data ?? []).filter((s) => s.name === 'news2' || s.status === 'ok')
+  const all = scores.data ?? []
+  // One score is spelt out: NEWS2 for adults, else the one that is meant for this patient.
+  const main = ['news2', 'pews', 'meows'].map((n) => all.find((s) => s.name === n)).filter((s) => s !== undefined)
+  const chosen = main.find((s) => s.status !== 'refused') ?? main[0]
+  const others = all.filter((s) => s !== chosen && s.status !== 'refused')
   return (
     <div className="scores">
       {scores.error && !scores.data && <p className="second">{say('score.unknown')}</p>}
-      {list.map((s) => (s.name === 'news2' ? <News2 key={s.name} score={s} zone={zone} /> : <p key={s.name} className="score-line"><b>{s.title}</b> {String(s.score)} {s.risk && <span className="second">{say.maybe('score.risk.' + s.risk, s.risk)}</span>}</p>))}
+      {chosen && <Spelt score={chosen} zone={zone} />}
+      {others.map((s) => (
+        <p key={s.name} className="score-line">
+          <b>{s.title}</b> {s.status === 'ok' ? String(s.score) : <span className="second">{say('score.incomplete', { points: String(s.score) })}</span>} {s.status === 'ok' && s.risk && <span className="second">{say.maybe('score.risk.' + s.risk, s.risk)}</span>}
+        </p>
+      ))}
       {care && (
         <p className="small second">
           {say(care.spo2Scale === 2 ? 'care.now2' : care.spo2Scale === 1 ? 'care.now1' : 'care.now0')}
@@ -116,8 +174,8 @@ function Scores({ patient, zone, setCare }: { patient: Patient; zone: string; se
 
 const metricOf: Record<string, string> = { systolic: 'bp-systolic', pulse: 'pulse-rate' }
 
-/** NEWS2 with the points of each parameter. A partial set is said to be partial: its number is a lower bound, not a score. */
-function News2({ score, zone }: { score: Score; zone: string }) {
+/** A score with the points of each parameter. A partial set is said to be partial: its number is a lower bound, not a score. */
+function Spelt({ score, zone }: { score: Score; zone: string }) {
   const say = useSay()
   const units = useUnits()
   const now = useNow()
@@ -187,7 +245,7 @@ function Own({ patient, zone, change }: { patient: Patient; zone: string; change
               {name(l.metric)} {side(l, l.metric, l.unit, units, say)} {unitText(units.of(l.metric, l.unit))}
             </b>
             <span className="small second">
-              {say('limits.by', { name: l.own?.name || l.own?.by || '', time: moment(l.own?.from ?? 0, zone, say.language, now), until: l.own?.until ? moment(l.own.until, zone, say.language, now) : say('limits.discharge') })} {l.own?.why}
+              {say('limits.by', { name: l.own?.name || l.own?.by || '', time: moment(l.own?.from ?? 0, zone, say.language, now), until: l.own?.until ? moment(l.own.until, zone, say.language, now) : say('limits.noEnd') })} {l.own?.why}
             </span>
             {needsReview(l, shift ? instant(shift) : 0) && <strong className="limit-review">{say('limits.review')}</strong>}
           </li>
