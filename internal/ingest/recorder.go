@@ -302,7 +302,7 @@ func (w *writing) reading(r vital.Reading) error {
 	if r.Clocks.Effective < s.Last[key] {
 		r.Quality |= vital.Late
 	} else {
-		s.Last[key] = r.Clocks.Effective
+		s.Last[key] = notAhead(r.Clocks)
 	}
 	t := w.batch(r.Device, patient)
 	t.Readings = append(t.Readings, r)
@@ -332,12 +332,17 @@ func (w *writing) waveform(v vital.Waveform) error {
 	if end < s.Last[key] {
 		v.Quality |= vital.Late
 	} else {
-		s.Last[key] = end
+		s.Last[key] = min(end, notAhead(v.Clocks))
 	}
 	t := w.batch(v.Device, patient)
 	t.Waveforms = append(t.Waveforms, v)
 	return nil
 }
+
+// notAhead is the time of a value as far as it may count against later ones: a
+// clock that jumps ahead, for as long as nobody has noticed, must not make
+// everything late that comes after it is known.
+func notAhead(k vital.Clocks) vital.Instant { return min(k.Effective, k.Receive) }
 
 func (w *writing) event(e vital.Event) {
 	patient, _ := w.place(&e.Device, &e.Clocks, &e.Quality, &e.Sequence)

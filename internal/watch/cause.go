@@ -323,7 +323,7 @@ func (b *Board) cause(p *patient, s *Stream, at vital.Instant) Cause {
 	if b.behind > s.Every/2 {
 		return Cause{ByServer, wordsBehind}
 	}
-	if b.stalled.To > from && b.stalled.length() > min(s.Every/2, stallMost) {
+	if begun := from + vital.Instant(s.Every); b.stalled.To > from && b.stalled.From < begun && b.stalled.length() > min(s.Every/2, stallMost) {
 		return Cause{ByServer, wordsStill}
 	}
 	if s.Doubt != "" {

@@ -125,10 +125,14 @@ func (b *Board) got(id vital.PatientID, p *patient, metric string, device vital.
 		if at <= s.Last && s.State == Got {
 			continue
 		}
+		if s.State != Got && int64(b.clock-at) > s.Every {
+			s.Last = max(s.Last, at) // the server works off what waited: this is not now yet
+			continue
+		}
 		b.arrived(id, p, s, at)
 		s.Doubt, s.DoubtKind, s.Device = "", "", device
 		if s.State != Got {
-			b.endGap(id, s, at)
+			b.endGap(id, s, max(at, b.clock))
 			s.State, s.Since, s.Cause, s.CauseKind, s.Back, s.Grace = Got, at, "", "", 0, 0
 			s.Last = at
 			b.judge(id, p, at)
@@ -352,14 +356,26 @@ func (b *Board) rest(id vital.PatientID, p *patient, at vital.Instant) bool {
 			s := &p.Streams[i]
 			b.tellRest(id, p, s, end)
 			s.From = end
-			if int64(end-s.Last) > s.Every || s.State != Got {
-				s.State, s.Since, s.Cause, s.CauseKind = Tardy, end, "nothing has come since the standby", ByDevice
-			}
+			b.awake(id, s, end)
 		}
 		p.Resting, p.Reason, p.Standby = 0, "", Standby{}
 		return true
 	}
 	return false
+}
+
+// awake looks at a stream when its standby ends. What did not go on in the
+// meantime is not watched from this moment on, and has the time of its two
+// intervals to begin before there is an alarm.
+func (b *Board) awake(id vital.PatientID, s *Stream, at vital.Instant) {
+	if s.State == Got && int64(at-s.Last) <= s.Every {
+		return
+	}
+	s.State, s.Since, s.Cause, s.CauseKind, s.Doubt, s.DoubtKind = Tardy, at, "nothing has come since the standby", ByStandby, "", ""
+	if s.Kind == Continuous {
+		s.State, s.Back, s.Grace = Missing, at, at+vital.Instant(graceIntervals*s.Every)
+		b.tellGap(id, s, 0)
+	}
 }
 
 func (b *Board) tellRest(id vital.PatientID, p *patient, s *Stream, to vital.Instant) {
