@@ -28,6 +28,7 @@ type compiled struct {
 	always               bool
 	spot                 bool
 	technical            bool
+	timed                bool // time alone can begin it
 	trials               []*trial
 }
 
@@ -174,6 +175,15 @@ func (c *compiler) sound() bool { return len(c.problems) == 0 }
 // rest checks what concerns the rule as a whole.
 func (c *compiler) rest() {
 	d := c.draft
+	c.out.timed = len(d.active) > 0
+	for _, i := range c.out.limits {
+		c.out.timed = c.out.timed || len(c.set.limits[i].periodic) > 0
+	}
+	for _, l := range c.out.levels {
+		l.cond.walk(func(n *node) {
+			c.out.timed = c.out.timed || n.op == opMissing || n.op == opEvent || n.op == opTime || n.op == opCall
+		})
+	}
 	if d.title == "" {
 		c.fail(d.token, "rule %s has no title: what a nurse reads on the screen", d.name)
 	}

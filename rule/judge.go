@@ -32,7 +32,7 @@ func (s *Set) Reading(st *State, sub *Subject, r vital.Reading, now vital.Instan
 	other := v.known() && v.Device != r.Device
 	if r.Quality&sub.doubts() != 0 {
 		if v.known() && !other && at > v.At {
-			v.Doubted = at
+			v.Doubted = max(v.Doubted, at)
 		}
 		return found
 	}
@@ -40,7 +40,7 @@ func (s *Set) Reading(st *State, sub *Subject, r vital.Reading, now vital.Instan
 	if !ok {
 		return found
 	}
-	older := v.known() && at <= v.At
+	older := v.known() && !v.before(at, number, r.Value.Code)
 	if patience := s.follow[index]; other && v.Doubted == 0 && at-v.At <= patience && now-v.At <= patience {
 		return found
 	}
@@ -60,7 +60,10 @@ func (s *Set) Reading(st *State, sub *Subject, r vital.Reading, now vital.Instan
 		at = v.At
 	} else {
 		v.Number, v.Own, v.Unit, v.Code = number, r.Value.Number, r.Unit, r.Value.Code
-		v.At, v.Received, v.Device, v.Source, v.Doubted = at, r.Clocks.Receive, r.Device, r.Source, 0
+		v.At, v.Received, v.Device, v.Source = at, r.Clocks.Receive, r.Device, r.Source
+		if other || at >= v.Doubted {
+			v.Doubted = 0
+		}
 	}
 	j := judge{set: s, state: st, subject: sub, now: now, at: at}
 	for _, i := range s.rulesOf[index] {
@@ -134,9 +137,19 @@ func (s *Set) Event(st *State, sub *Subject, e vital.Event, now vital.Instant) [
 }
 
 // Tick lets time pass: what lasts long enough, what has become too old, what is
-// missing, and what the time of the day changes.
+// missing, and what the time of the day changes. Rules of which nothing stands
+// and that do not look at the time are left out: values that become too old make
+// less known and never begin anything.
 func (s *Set) Tick(st *State, sub *Subject, now vital.Instant) []vital.Finding {
-	return s.all(st, sub, now, s.ready(st, sub, now))
+	found := s.ready(st, sub, now)
+	j := judge{set: s, state: st, subject: sub, now: now, at: now}
+	for i, c := range s.rules {
+		if st.applies[i] && (c.timed || st.changed || !st.rules[i].idle()) {
+			found = j.rule(i, found)
+		}
+	}
+	st.changed = false
+	return found
 }
 
 // Adopt judges everything anew after the set or the patient changed. What no
@@ -144,16 +157,6 @@ func (s *Set) Tick(st *State, sub *Subject, now vital.Instant) []vital.Finding {
 func (s *Set) Adopt(st *State, sub *Subject, now vital.Instant) []vital.Finding {
 	st.set = nil
 	return s.Tick(st, sub, now)
-}
-
-func (s *Set) all(st *State, sub *Subject, now vital.Instant, found []vital.Finding) []vital.Finding {
-	j := judge{set: s, state: st, subject: sub, now: now, at: now}
-	for i := range s.rules {
-		if st.applies[i] {
-			found = j.rule(i, found)
-		}
-	}
-	return found
 }
 
 // ready brings a state up to this set, this patient and this minute.
@@ -164,7 +167,7 @@ func (s *Set) ready(st *State, sub *Subject, now vital.Instant) (found []vital.F
 	}
 	if changed || !st.subject.same(sub) {
 		st.subject = sub.copied()
-		st.clock = 0
+		st.clock, st.changed = 0, true
 		for i, c := range s.rules {
 			applies := c.applies == nil || sub.truth(c.applies) == yes
 			if !applies {
@@ -348,9 +351,9 @@ func (j *judge) say(c *compiled, g *standing, stand vital.Stand, best int, some 
 	}
 	f.Priority = c.levels[level].priority
 	switch {
-	case best >= 0 && answers[best] == yes || last == nil:
+	case answers[level] == yes && (best >= 0 || g.said()) || last == nil:
 		f.Text = j.render(c.levels[level].message, last)
-	case best < 0 && some == yes: // there again, not yet for long enough to say more
+	case best < 0 && some == yes && !g.said(): // a changed rule, which has not looked for long enough to say more
 		f.Priority, f.Text = last.Priority, last.Text
 	case stand == vital.Present && best < 0 && c.clear != nil:
 		f.Text = j.waiting(c, last)

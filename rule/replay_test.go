@@ -345,3 +345,115 @@ func TestQuietPath(t *testing.T) {
 		}
 	}
 }
+
+// TestOrder: readings that come in another order leave the same behind.
+func TestOrder(t *testing.T) {
+	s := load(t, `
+rule unsteady
+  title "T"
+  source "one"
+  source "two"
+  fresh 1 min
+  when abp-systolic < 60 mm[Hg] priority low text "{abp-systolic}"
+  when mean(abp-systolic, 1 min) < 90 mm[Hg] priority medium text "{mean(abp-systolic, 1 min)}"
+  when change(abp-systolic, 1 min) < -20 mm[Hg] priority medium text "{change(abp-systolic, 1 min)}"
+  when drop(abp-systolic, 1 min) > 60 mm[Hg] priority high text "{drop(abp-systolic, 1 min)}"
+  test "t"
+    at 00:00 abp-systolic 130 mm[Hg]
+    at 00:01 abp-systolic 60 mm[Hg]
+    expect 00:00 nothing
+    expect 00:01 high "70 mmHg"
+`)
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) vital.Reading {
+			return reading("abp-systolic", fmt.Sprintf("%d mm[Hg]", rapid.IntRange(40, 150).Draw(t, "value")), rapid.IntRange(0, 50).Draw(t, "at"))
+		}), 1, 30).Draw(t, "readings")
+		stands := func(order []vital.Reading) string {
+			b, last := newBed(s), "nothing"
+			note := func(found []vital.Finding) {
+				for _, f := range found {
+					last = fmt.Sprintf("%s %s %q", f.Stand, f.Priority, f.Text)
+					if f.Stand == vital.Absent {
+						last = "nothing"
+					}
+				}
+			}
+			for _, r := range order {
+				note(s.Reading(&b.state, &b.subject, r, second(55)))
+			}
+			note(b.tick(55))
+			return last
+		}
+		first, second := stands(list), stands(rapid.Permutation(append(list, list...)).Draw(t, "order"))
+		if first != second {
+			t.Fatalf("%s in one order, %s in another", first, second)
+		}
+	})
+}
+
+// TestOracle holds a threshold with its time, its level and its clear against a
+// second judge that looks at the whole record at every second.
+func TestOracle(t *testing.T) {
+	s := load(t, `
+rule low
+  title "T"
+  source "one"
+  source "two"
+  when spo2 < 90 % for 5 s priority medium text "low"
+  when spo2 < 80 % for 3 s priority high text "very low"
+  clear spo2 >= 92 % for 4 s
+  fresh 10 s
+  test "t"
+    from 00:00 to 00:05 every 1 s spo2 85 %
+    expect 00:04 nothing
+    expect 00:05 medium
+`)
+	rapid.Check(t, func(t *rapid.T) {
+		// A value each second, so that nothing is ever too old; runs, so that
+		// something lasts.
+		var values []int64
+		for len(values) < 120 {
+			v := rapid.SampledFrom([]int64{75, 79, 80, 85, 89, 90, 91, 92, 97}).Draw(t, "value")
+			for range rapid.IntRange(1, 9).Draw(t, "seconds") {
+				values = append(values, v)
+			}
+		}
+		lasts := func(at, seconds int, holds func(int64) bool) bool {
+			for i := at - seconds; i <= at; i++ {
+				if i < 0 || !holds(values[i]) {
+					return false
+				}
+			}
+			return true
+		}
+		below := func(limit int64) func(int64) bool { return func(v int64) bool { return v < limit } }
+		notBelow := func(limit int64) func(int64) bool { return func(v int64) bool { return v >= limit } }
+		medium, high, there := false, false, false
+		b := newBed(s)
+		got := "nothing"
+		for i, v := range values {
+			for _, f := range b.read("spo2", fmt.Sprintf("%d %%", v), i) {
+				got = f.Priority.String()
+				if f.Stand == vital.Absent {
+					got = "nothing"
+				}
+			}
+			medium = (medium || lasts(i, 5, below(90))) && !lasts(i, 4, notBelow(90))
+			high = (high || lasts(i, 3, below(80))) && !lasts(i, 4, notBelow(80))
+			there = there || medium || high
+			if there && v >= 90 && lasts(i, 4, notBelow(92)) {
+				medium, high, there = false, false, false
+			}
+			want := "nothing"
+			switch {
+			case high:
+				want = "high"
+			case there:
+				want = "medium"
+			}
+			if got != want {
+				t.Fatalf("second %d: want %s, got %s; values %v", i, want, got, values[:i+1])
+			}
+		}
+	})
+}

@@ -25,6 +25,7 @@ type State struct {
 	subject Subject
 	applies []bool
 	limits  []effective
+	changed bool          // the set or the patient, since the last tick
 	clock   vital.Instant // minute for which minute, weekday and limits are
 	minute  int
 	weekday int
@@ -33,18 +34,30 @@ type State struct {
 // value is the newest value of one measure, of the device that is followed.
 type value struct {
 	Metric   string         `json:"metric"`
-	Number   vital.Decimal  `json:"number"` // in the metric's own unit
-	Own      vital.Decimal  `json:"own"`    // as measured
+	Number   vital.Decimal  `json:"number,omitzero"` // in the metric's own unit
+	Own      vital.Decimal  `json:"own,omitzero"`    // as measured
 	Unit     string         `json:"unit,omitempty"`
 	Code     string         `json:"code,omitempty"`
 	At       vital.Instant  `json:"at"` // effective
 	Received vital.Instant  `json:"received"`
 	Doubted  vital.Instant  `json:"doubted,omitempty"` // a newer value that is doubted
 	Device   vital.DeviceID `json:"device,omitempty"`
-	Source   vital.Position `json:"source"`
+	Source   vital.Position `json:"source,omitzero"`
 }
 
 func (v *value) known() bool { return v.At != 0 }
+
+// before reports whether v gives way to a value of that time. Of two at the same
+// time the larger counts, whichever came first.
+func (v *value) before(at vital.Instant, number vital.Decimal, code string) bool {
+	if at != v.At {
+		return at > v.At
+	}
+	if code != v.Code {
+		return code > v.Code
+	}
+	return number.Compare(v.Number) > 0
+}
 
 // happened is the newest event of one kind.
 type happened struct {
@@ -82,6 +95,16 @@ func (r run) idle() bool { return r.Since == 0 && r.Off == 0 && !r.Active && !r.
 // open reports whether the rule has said something that is not over.
 func (g *standing) open() bool { return g.Last != nil }
 
+// said reports whether any level was there in this finding.
+func (g *standing) said() bool {
+	for _, r := range g.Runs {
+		if r.Said {
+			return true
+		}
+	}
+	return false
+}
+
 // idle reports whether nothing of a standing has to be remembered.
 func (g *standing) idle() bool {
 	for _, r := range g.Runs {
@@ -117,7 +140,6 @@ func (s State) MarshalJSON() ([]byte, error) {
 	}
 	for i := range s.windows {
 		if len(s.windows[i].Parts) > 0 {
-			s.windows[i].pack()
 			out.Windows = append(out.Windows, s.windows[i])
 		}
 	}
@@ -139,7 +161,6 @@ func (s *State) UnmarshalJSON(body []byte) error {
 		if !in.Windows[i].bounded() {
 			return vital.Errorf(vital.Invalid, "read the state of the rules: the window of %s is too large", in.Windows[i].Metric)
 		}
-		in.Windows[i].unpack()
 	}
 	*s = State{Version: in.Version, Began: in.Began, values: in.Values, rules: in.Rules, windows: in.Windows, events: in.Events}
 	return nil

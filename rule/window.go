@@ -1,8 +1,10 @@
 package rule
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/vigilcare/vigil/vital"
 )
@@ -23,16 +25,43 @@ const parts = 30
 // maximum of something, so the order of the readings and their repetition
 // change nothing.
 type part struct {
-	Index   int64         `json:"i"` // time / length of a part
-	Low     vital.Decimal `json:"low"`
-	High    vital.Decimal `json:"high"`
-	First   vital.Decimal `json:"first"`
-	Last    vital.Decimal `json:"last"`
-	FirstAt vital.Instant `json:"-"`
-	LastAt  vital.Instant `json:"-"`
-	// The two times in JSON, in ms after the beginning of the part.
-	FirstIn int64 `json:"fi"`
-	LastIn  int64 `json:"li"`
+	Index           int64 // time / length of a part
+	First, Last     vital.Decimal
+	Low, High       vital.Decimal
+	FirstAt, LastAt vital.Instant
+}
+
+// MarshalJSON writes [index, first time, first, last time, last, low, high]; the
+// last four are left out where there was one value.
+func (p part) MarshalJSON() ([]byte, error) {
+	b := strconv.AppendInt([]byte{'['}, p.Index, 10)
+	b = p.First.Append(append(strconv.AppendInt(append(b, ','), int64(p.FirstAt), 10), ','))
+	if p.LastAt != p.FirstAt || p.Low != p.First || p.High != p.First || p.Last != p.First {
+		b = p.Last.Append(append(strconv.AppendInt(append(b, ','), int64(p.LastAt), 10), ','))
+		b = p.High.Append(append(p.Low.Append(append(b, ',')), ','))
+	}
+	return append(b, ']'), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (p *part) UnmarshalJSON(body []byte) error {
+	var list []json.RawMessage
+	if err := json.Unmarshal(body, &list); err != nil {
+		return err
+	}
+	if len(list) != 3 && len(list) != 7 {
+		return vital.Errorf(vital.Invalid, "a part of a window has %d fields", len(list))
+	}
+	into := []any{&p.Index, (*int64)(&p.FirstAt), &p.First, (*int64)(&p.LastAt), &p.Last, &p.Low, &p.High}
+	for i, raw := range list {
+		if err := json.Unmarshal(raw, into[i]); err != nil {
+			return err
+		}
+	}
+	if len(list) == 3 {
+		p.LastAt, p.Last, p.Low, p.High = p.FirstAt, p.First, p.First, p.First
+	}
+	return nil
 }
 
 // window holds at most parts+1 parts, oldest first.
@@ -217,23 +246,6 @@ func slope(live []part) (vital.Decimal, bool) {
 		return vital.Decimal{}, true
 	}
 	return decimalOf(xy / xx)
-}
-
-// pack and unpack write the times of parts shortly.
-func (w *window) pack() {
-	for i := range w.Parts {
-		p := &w.Parts[i]
-		start := p.Index * length(w.Within)
-		p.FirstIn, p.LastIn = int64(p.FirstAt)-start, int64(p.LastAt)-start
-	}
-}
-
-func (w *window) unpack() {
-	for i := range w.Parts {
-		p := &w.Parts[i]
-		start := p.Index * length(w.Within)
-		p.FirstAt, p.LastAt = vital.Instant(start+p.FirstIn), vital.Instant(start+p.LastIn)
-	}
 }
 
 // bounded reports whether a window that came from outside can be worked with.
