@@ -199,6 +199,9 @@ func deliveryView(d store.Delivery, n names) Delivery {
 
 // masked leaves enough of an address to tell two apart: "m…z@example.org", "…78".
 func masked(address string) string {
+	if strings.HasPrefix(address, "{") { // a push subscription
+		return pushService(address)
+	}
 	if scheme, rest, ok := strings.Cut(address, "://"); ok {
 		host, _, _ := strings.Cut(rest, "/")
 		if at := strings.LastIndexByte(host, '@'); at >= 0 {
