@@ -98,7 +98,7 @@ func (a *Alarm) off(o Switch) {
 func (w *work) present(i int, f *vital.Finding, news bool) {
 	was := &w.Alarms[i]
 	back := was.Condition == Ended
-	measured := was.Sound == Snoozed && news && measuredAfter(f, was.Silenced.At)
+	measured := was.Sound == Snoozed && news && w.measuredAfter(f, was.Silenced.At)
 	freed := f.Always && (was.Sound == Snoozed || was.Sound == Off)
 	found, before := was.Condition == Unknown, was.Priority
 	if !back && !found && !measured && !freed && was.says(f) {
@@ -142,13 +142,14 @@ func (w *work) present(i int, f *vital.Finding, news bool) {
 	}
 }
 
-// measuredAfter reports whether a finding rests on something measured after t.
-func measuredAfter(f *vital.Finding, t vital.Instant) bool {
+// measuredAfter reports whether a finding rests on something measured after t. What
+// says to be of the future is of now.
+func (w *work) measuredAfter(f *vital.Finding, t vital.Instant) bool {
 	if len(f.Evidence) == 0 {
-		return f.At > t
+		return min(f.At, w.now) > t
 	}
 	for i := range f.Evidence {
-		if f.Evidence[i].At > t {
+		if min(f.Evidence[i].At, w.now) > t {
 			return true
 		}
 	}

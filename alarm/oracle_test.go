@@ -264,7 +264,7 @@ func (o *oracle) there(c condition, p *picture, f vital.Finding) {
 	same := p.text == f.Text && p.latching == f.Latching && p.always == f.Always && p.spot == f.Spot && p.priority == f.Priority && slices.Equal(p.evidence, f.Evidence)
 	newer := len(f.Evidence) == 0 && f.At > p.quietAt
 	for _, e := range f.Evidence {
-		newer = newer || e.At > p.quietAt
+		newer = newer || min(e.At, o.now) > p.quietAt
 	}
 	remeasured := p.quiet == alarm.Snoozed && newer && p.news
 	mustSound := f.Always && (p.quiet == alarm.Snoozed || p.quiet == alarm.Off)
