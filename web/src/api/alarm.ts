@@ -173,6 +173,7 @@ export interface Score {
 export interface RuleRow {
   name: string
   title: string
+  version: string
   priority: Priority
   technical: boolean
   latching: boolean

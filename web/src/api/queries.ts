@@ -40,7 +40,7 @@ export const usePackets = (id: string) =>
   useQuery({ queryKey: ['packets', id], queryFn: () => listed<T.Packet>(`/devices/${encodeURIComponent(id)}/packets?limit=100`), enabled: id !== '', refetchInterval: 5_000, retry: again })
 export const useProblems = () => useQuery({ queryKey: ['problems'], queryFn: () => listed<T.Packet>('/problems'), refetchInterval: 10_000, retry: again })
 export const useSystem = () => useQuery({ queryKey: ['system'], queryFn: () => get<T.System>('/system'), refetchInterval: 2_000, retry: again })
-export const useUsers = () => useQuery({ queryKey: ['users'], queryFn: () => listed<T.User>('/users'), retry: again })
+export const useUsers = (enabled = true) => useQuery({ queryKey: ['users'], queryFn: () => listed<T.User>('/users'), enabled, retry: again })
 export const useTokens = () => useQuery({ queryKey: ['tokens'], queryFn: () => listed<T.Token>('/tokens'), retry: again })
 export const useAudit = (filter: { who?: string; patient?: string; before?: string }) =>
   useQuery({ queryKey: ['audit', filter], queryFn: () => get<List<T.AuditItem>>('/audit' + query(filter)), retry: again })

@@ -16,7 +16,7 @@ export interface BedLive {
 }
 
 /** Scores: they change rarely, so that the one before says where it goes; a patient's page shows them with their parts. */
-export const scored = new Set(['news2', 'mews', 'pews', 'meows', 'qsofa'])
+export const scored = new Set(['news2', 'mews', 'pews', 'meows', 'qsofa', 'shock-index'])
 
 export interface Link {
   state: 'connecting' | 'open' | 'down'

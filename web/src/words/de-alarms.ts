@@ -121,7 +121,8 @@ export const alarme: Record<keyof typeof english, Phrase> = {
   'alarm.grounds.hand': 'von Hand',
   'alarm.rule': 'Regel',
   'alarm.rule.version': 'Version {version}.',
-  'alarm.rule.other': 'Jetzt gelten die Regeln der Version {version}.',
+  'alarm.rule.other': 'Ihr Text hat sich seither geändert, zu Version {version}.',
+  'alarm.rule.gone': 'In den Regeln, die jetzt gelten, gibt es sie nicht.',
   'alarm.rule.always': 'Sie lässt sich nicht abschalten.',
   'alarm.rule.latching': 'Der Alarm bleibt, bis ihn jemand gesehen hat.',
 
@@ -198,7 +199,9 @@ export const alarme: Record<keyof typeof english, Phrase> = {
   'story.alarm': 'Alarm',
 
   'score.unknown': 'Die Scores liessen sich nicht abrufen.',
-  'score.incomplete': 'Unvollständig: mindestens {points} Punkte.',
+  'score.incomplete': { one: 'Unvollständig: mindestens {count} Punkt.', other: 'Unvollständig: mindestens {count} Punkte.' },
+  'score.atLeast': 'Mindestens {risk}.',
+  'score.source': 'Quelle',
   'score.refused': 'Nicht bewertet.',
   'score.missing': 'fehlt',
   'score.stale': 'zu alt',

@@ -118,7 +118,8 @@ export const alarms = {
   'alarm.grounds.hand': 'by hand',
   'alarm.rule': 'Rule',
   'alarm.rule.version': 'Version {version}.',
-  'alarm.rule.other': 'The rules in force now are version {version}.',
+  'alarm.rule.other': 'Its text has changed since, to version {version}.',
+  'alarm.rule.gone': 'It is not in the rules that are in force now.',
   'alarm.rule.always': 'It cannot be switched off.',
   'alarm.rule.latching': 'It stays until somebody has seen it.',
 
@@ -195,7 +196,9 @@ export const alarms = {
   'story.alarm': 'Alarm',
 
   'score.unknown': 'The scores could not be fetched.',
-  'score.incomplete': 'Incomplete: at least {points} points.',
+  'score.incomplete': { one: 'Incomplete: at least {count} point.', other: 'Incomplete: at least {count} points.' },
+  'score.atLeast': 'At least {risk}.',
+  'score.source': 'Source',
   'score.refused': 'Not scored.',
   'score.missing': 'missing',
   'score.stale': 'too old',

@@ -2,7 +2,7 @@ import { Button, SegmentedControl, Select, TextInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
 import type { Alarm } from '../../api/alarm'
 import { act, useCover, type Asked, type Verb } from '../../api/alarm-calls'
-import { useMe } from '../../api/queries'
+import { useMe, useUsers } from '../../api/queries'
 import { unseen } from '../../live/order'
 import { notDone } from '../../parts/alarm-words'
 import { useSay } from '../../words'
@@ -82,7 +82,10 @@ function HandOver({ ward, busy, done }: { ward: string; busy: boolean; done: (to
   const cover = useCover(ward)
   const [to, setTo] = useState<string | null>(null)
   const [why, setWhy] = useState('')
+  // Where nobody is assigned, who may see everybody may still choose.
+  const users = useUsers(me?.actions?.includes('user.write') ?? false).data
   const people = new Map<string, string>()
+  for (const u of users ?? []) if (u.state === 'active') people.set(u.id, u.name)
   for (const i of cover.data?.items ?? []) for (const p of [i.nurse, i.backup]) if (p) people.set(p.user, p.name)
   for (const l of cover.data?.chain ?? []) for (const p of l.people ?? []) people.set(p.user, p.name)
   people.delete(me?.id ?? '')

@@ -197,7 +197,8 @@ function RuleOf({ alarm }: { alarm: Alarm }) {
       )}
       <p className="small second">
         {say('alarm.rule.version', { version: alarm.version })}
-        {rules && rules.version !== alarm.version && ` ${say('alarm.rule.other', { version: rules.version })}`}
+        {rule && rule.version !== alarm.version && ` ${say('alarm.rule.other', { version: rule.version })}`}
+        {rules && !rule && ` ${say('alarm.rule.gone')}`}
         {alarm.always && ` ${say('alarm.rule.always')}`}
         {alarm.latching && ` ${say('alarm.rule.latching')}`}
       </p>

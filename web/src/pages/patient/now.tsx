@@ -54,8 +54,8 @@ export function Now({ patient }: { patient: Patient }) {
           <li key={key} data-fresh={fresh} data-alarm={alarm && tone(alarm)} style={signals[key] ? { color: `var(${signals[key]})` } : undefined} className={signals[key] ? 'now-big' : ''}>
             <span className="now-label">
               {alarm && <b>{mark(alarm)} </b>}
-              {name(key)}
-              {limit && side(limit, limit.metric, limit.unit, units, say) !== '--' && <span className="now-limits"> {say('limits.beside', { range: side(limit, limit.metric, limit.unit, units, say) })}{limit.own ? ` ${say('limits.beside.own')}` : ''}</span>}
+              {name(key)}{' '}
+              {limit && side(limit, limit.metric, limit.unit, units, say) !== '--' && <span className="now-limits">{say('limits.beside', { range: side(limit, limit.metric, limit.unit, units, say) })}{limit.own ? ` ${say('limits.beside.own')}` : ''}</span>}
             </span>
             <span className="now-value">
               {text} <small>{v.code ? '' : shown.unit}</small>

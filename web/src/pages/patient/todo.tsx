@@ -155,7 +155,7 @@ function Scores({ patient, zone, setCare }: { patient: Patient; zone: string; se
       {chosen && <Spelt score={chosen} zone={zone} />}
       {others.map((s) => (
         <p key={s.name} className="score-line">
-          <b>{s.title}</b> {s.status === 'ok' ? String(s.score) : <span className="second">{say('score.incomplete', { points: String(s.score) })}</span>} {s.status === 'ok' && s.risk && <span className="second">{say.maybe('score.risk.' + s.risk, s.risk)}</span>}
+          <b>{s.title}</b> {s.status === 'ok' ? String(s.score) : <span className="second">{say('score.incomplete', { count: Number(s.score) })}</span>} {s.status === 'ok' && s.risk && <span className="second">{say.maybe('score.risk.' + s.risk, s.risk)}</span>}
         </p>
       ))}
       {care && (
@@ -189,7 +189,11 @@ function Spelt({ score, zone }: { score: Score; zone: string }) {
       </p>
       {score.status === 'incomplete' && (
         <p>
-          <strong>{say('score.incomplete', { points: String(score.score) })}</strong> {score.reason}
+          <strong>
+            {say('score.incomplete', { count: Number(score.score) })}
+            {score.risk && ` ${say('score.atLeast', { risk: say.maybe('score.risk.' + score.risk, score.risk) })}`}
+          </strong>{' '}
+          {score.response ? '' : score.reason}
         </p>
       )}
       {score.status === 'refused' && (
@@ -222,7 +226,10 @@ function Spelt({ score, zone }: { score: Score; zone: string }) {
           {c}
         </p>
       ))}
-      <p className="small quiet">{score.source}</p>
+      <details className="small second">
+        <summary>{say('score.source')}</summary>
+        {score.source}
+      </details>
     </div>
   )
 }
