@@ -71,7 +71,7 @@ func inputs(t *rapid.T) []input {
 	return list
 }
 
-func subjectOf(t *rapid.T) rule.Subject {
+func drawnSubject(t *rapid.T) rule.Subject {
 	return rule.Subject{Patient: "p-1", AgeYears: rapid.SampledFrom([]float64{-1, 1.5, 50}).Draw(t, "age"), WardKind: "adult",
 		SpO2Scale: rapid.IntRange(0, 2).Draw(t, "scale"), Conditions: []string{"copd"}}
 }
@@ -96,7 +96,7 @@ func TestReplay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		list := inputs(t)
 		whole, cut := newBed(s), newBed(s)
-		whole.subject = subjectOf(t)
+		whole.subject = drawnSubject(t)
 		cut.subject = whole.subject
 		at := rapid.IntRange(0, len(list)).Draw(t, "cut")
 		for i, in := range list {
@@ -164,7 +164,7 @@ func TestStands(t *testing.T) {
 	s := everything(t)
 	rapid.Check(t, func(t *rapid.T) {
 		b := newBed(s)
-		b.subject = subjectOf(t)
+		b.subject = drawnSubject(t)
 		open := map[string]vital.Finding{}
 		for _, in := range inputs(t) {
 			for _, f := range b.give(in) {
