@@ -183,7 +183,9 @@ func (f *Flow) Run(ctx context.Context) error {
 func (f *Flow) Begun() bool { return f.begun.Load() }
 
 // tickForever writes a tick to every readings partition on a fixed grid of wall
-// time, so that a replay sees time pass as it did.
+// time, so that a replay sees time pass as it did. A tick is written only when
+// the one before it is on the disk: a journal that stands still leaves a hole in
+// the ticks, which is how the watch learns that the silence was ours.
 func (f *Flow) tickForever(ctx context.Context) error {
 	for {
 		now := f.o.Now()
@@ -197,9 +199,20 @@ func (f *Flow) tickForever(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		written := make(chan error, len(f.writers))
 		for _, w := range f.writers {
-			if err := w.Append(ctx, journal.Record{Kind: journal.KindTick, Body: body}, func(vital.Position, error) {}); err != nil && ctx.Err() == nil {
-				return vital.Errorf(vital.KindOf(err), "write a tick: %w", err)
+			if err := w.Append(ctx, journal.Record{Kind: journal.KindTick, Body: body}, func(_ vital.Position, err error) { written <- err }); err != nil {
+				written <- err
+			}
+		}
+		for range f.writers {
+			select {
+			case err := <-written:
+				if err != nil && ctx.Err() == nil {
+					return vital.Errorf(vital.KindOf(err), "write a tick: %w", err)
+				}
+			case <-ctx.Done():
+				return nil
 			}
 		}
 	}
