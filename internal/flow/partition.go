@@ -65,6 +65,7 @@ type effects struct {
 
 // apply runs one frame through the partition.
 func (p *partition) apply(ctx context.Context, f opened) error {
+	p.board.Sealed(f.frame.Sealed)
 	for i, rec := range f.frame.Records {
 		breathe(i)
 		if rec.Shredded {

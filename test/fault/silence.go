@@ -169,14 +169,14 @@ func (r *silenceResult) judge(b blow, id vital.PatientID, t *truth, gaps []watch
 				}
 			}
 			continue
-		case z-a <= silenceEvery+edgeMost:
+		case !b.Ours && z-a <= silenceEvery+edgeMost:
 			continue // too short to be one for certain
 		}
 		k.Expected++
 		if b.Ours {
-			// Packets that waited in the socket carry the time at which they were read:
-			// the truth of the edges is the outage itself.
-			a, z = min(a, b.From), max(z, b.To)
+			// Packets that waited carry the time at which they were read, or reached the
+			// door of a server that could not look at them: the truth is the fault itself.
+			a, z = b.From, b.To
 		}
 		best := watch.Gap{}
 		for _, g := range found {
@@ -199,10 +199,12 @@ func (r *silenceResult) judge(b blow, id vital.PatientID, t *truth, gaps []watch
 		} else {
 			k.note("%s %s from %s: kind %q (%s), want %q", id, m, best.From, best.Kind, best.Cause, b.Kind)
 		}
-		if b.Ours {
-			continue
-		}
 		whole := spread(found, a, z)
+		if b.Ours {
+			// It begins at the last sign of life before the fault, at most a tick before
+			// it, and ends with the first after it: devices need a moment to come back.
+			whole.From, whole.To = max(whole.From, a), min(whole.To, z)
+		}
 		for _, e := range []int64{int64(whole.From - a), int64(whole.To - z)} {
 			e = max(e, -e)
 			k.EdgeWorst = max(k.EdgeWorst, e)

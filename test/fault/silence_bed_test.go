@@ -167,7 +167,7 @@ func (b *bed) event(kind string) {
 	b.world.mu.Lock()
 	door := b.world.door
 	b.world.mu.Unlock()
-	b.send(door, "event", fmt.Appendf(nil, `{"seq":%d,"time":%q,"events":[{"kind":%q,"text":"x"}]}`, b.sequence, now().String(), kind))
+	b.send(door, "event", fmt.Appendf(nil, `{"seq":%d,"time":%q,"events":[{"kind":%q,"text":"x"}]}`, b.sequence, now().Add(b.mode.clock).String(), kind))
 }
 
 // link says at the door that the device came or went.

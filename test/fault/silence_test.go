@@ -277,6 +277,11 @@ func TestSilence(t *testing.T) {
 	for _, line := range r.wrong() {
 		t.Error(line)
 	}
+	for class, k := range r.Classes {
+		for _, n := range k.notes {
+			t.Logf("%s: %s", class, n)
+		}
+	}
 	if want := r.of("notifier/dead").Faults; r.Notifier != want {
 		t.Errorf("%d of %d dead notifiers are an alarm", r.Notifier, want)
 	}
