@@ -286,3 +286,30 @@ rule glucose-low
 		t.Errorf("findings %+v", found)
 	}
 }
+
+// TestAge: bands meet without a gap, down to days; what is not known fits none.
+func TestAge(t *testing.T) {
+	text := strings.Replace(low, "  limit spo2 low 90 %", "  applies AGE\n  limit spo2 low 90 %", 1)
+	for _, a := range []struct {
+		years   float64
+		applies string
+		want    bool
+	}{
+		{28 / 365.25, "age < 28 days", false}, {28 / 365.25, "age >= 28 days", true}, {27.9 / 365.25, "age >= 4 weeks", false},
+		{0.25, "age < 3 months", false}, {0.25, "age >= 3 months", true}, {0.25, "age = 3 months", true}, {16, "age >= 16", true}, {15.99, "age >= 16", false},
+		{1, "age between 1 month and 12 months", false}, {1, "age between 12 months and 5 years", true},
+		{-1, "age >= 16", false}, {-1, "age < 16", false}, {-1, "not age < 16", false}, {-1, "age unknown", true}, {0, "age unknown", false},
+	} {
+		s := load(t, strings.Replace(text, "applies AGE", "applies age = 50 or "+a.applies, 1)) // the test's patient is 50
+		sub := rule.Subject{Patient: "p-1", AgeYears: a.years}
+		if got := len(s.Limits(&sub, day)) == 1; got != a.want {
+			t.Errorf("%g years, %s: %v", a.years, a.applies, got)
+		}
+	}
+}
+
+// TestMarks: a file written on another system is read as well.
+func TestMarks(t *testing.T) {
+	load(t, "\ufeff"+strings.ReplaceAll(low, "\n", "\r\n"))
+	load(t, strings.NewReplacer("  ", "\t", "when spo2 < limit", "when (spo2\n <\n limit)\n and not spo2 ≥ limit\n").Replace(low))
+}

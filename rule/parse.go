@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/vigilcare/vigil/vital"
 )
@@ -28,7 +29,10 @@ func parse(f File) ([]*draft, []Problem) {
 	if len(f.Text) > maxFile {
 		return nil, []Problem{{File: f.Name, Line: 1, Column: 1, Message: fmt.Sprintf("the file is larger than %d KiB", maxFile>>10)}}
 	}
-	l := lex(f.Text)
+	if !utf8.ValidString(f.Text) {
+		return nil, []Problem{{File: f.Name, Line: 1, Column: 1, Message: "the file is not UTF-8 text"}}
+	}
+	l := lex(strings.TrimPrefix(f.Text, "\ufeff"))
 	if l.problem != "" {
 		return nil, []Problem{{File: f.Name, Line: l.problemToken.line, Column: l.problemToken.column, Message: l.problem}}
 	}

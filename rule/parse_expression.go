@@ -315,10 +315,17 @@ func (p *parser) named(n *node, t token) {
 	}
 }
 
-// months are the units of an age, in months.
-var months = map[string]int64{
-	"": 12, "a": 12, "y": 12, "year": 12, "years": 12, "mo": 1, "month": 1, "months": 1,
+// months are the units of an age, in months: a year has 365.25 days.
+var months = map[string]vital.Decimal{
+	"": vital.Whole(12), "a": vital.Whole(12), "y": vital.Whole(12), "year": vital.Whole(12), "years": vital.Whole(12),
+	"mo": vital.Whole(1), "month": vital.Whole(1), "months": vital.Whole(1), "wk": weekOfMonths, "week": weekOfMonths, "weeks": weekOfMonths,
+	"d": dayOfMonths, "day": dayOfMonths, "days": dayOfMonths,
 }
+
+var (
+	dayOfMonths  = vital.Decimal{Mantissa: 3285420944559, Exponent: -14} // 12 / 365.25
+	weekOfMonths = vital.Decimal{Mantissa: 22997946611910, Exponent: -14}
+)
 
 // age is "age >= 16", "age < 3 months" or "age unknown".
 func (p *parser) age(n *node) {
@@ -350,9 +357,9 @@ func (p *parser) months() vital.Decimal {
 	d, t := p.number("an age, such as 16 or 3 months")
 	of, ok := months[t.unit]
 	if !p.bad && !ok {
-		p.fail(t, "an age is counted in years or months, found %s", t.found())
+		p.fail(t, "an age is counted in years, months, weeks or days, found %s", t.found())
 	}
-	whole, ok := multiply(d, vital.Whole(of))
+	whole, ok := multiply(d, of)
 	if !p.bad && !ok {
 		p.fail(t, "%s is no age", t.found())
 	}

@@ -46,6 +46,10 @@ type Effective struct {
 	Own         bool           `json:"own"`
 }
 
+// sameAge is how far two ages may be apart and still be the same, in months: some
+// seconds, less than any record knows.
+const sameAge = 1e-5
+
 // truth evaluates a condition about the patient.
 func (s *Subject) truth(n *node) truth {
 	switch n.op {
@@ -62,11 +66,10 @@ func (s *Subject) truth(n *node) truth {
 		if s.AgeYears < 0 {
 			return unknown
 		}
-		age, bound := s.AgeYears*12, n.number.Float()
-		c := 0
-		if age < bound {
+		c, apart := 0, s.AgeYears*12-n.number.Float()
+		if apart < -sameAge {
 			c = -1
-		} else if age > bound {
+		} else if apart > sameAge {
 			c = 1
 		}
 		return truthOf(compares(n.compare, c))
