@@ -31,6 +31,7 @@ func life(t *testing.T, d *store.DB, patient, device string, problem vital.Insta
 		Latest:   []store.Latest{{Patient: p, Device: dev, Metric: "heart-rate", Unit: "/min", Sample: sample(129)}},
 		Gaps:     []store.Gap{{Patient: p, Metric: "spo2", From: t0, State: "missing", Cause: "nothing comes"}},
 		Problems: []store.Problem{{Device: dev, At: problem, Reason: "no unit"}},
+		Spans:    []store.Span{{Patient: p, Metric: "spo2", From: t0, Kind: "continuous", Every: 5000}},
 		Seen:     []store.DeviceSeen{{Device: dev, At: t0, Packets: 3}},
 		Alarms:   []alarm.Alarm{alarmOf("al-"+patient, patient, t0+8)},
 		Deeds:    []store.AlarmDeed{{Alarm: "al-" + patient, Patient: p, At: t0 + 8, Kind: alarm.Raised, Command: commandOf(patient)}},
@@ -82,6 +83,8 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 	}
 	for _, w := range []vital.WardID{"w-a", "w-x"} {
 		all["Ward "+string(w)] = func() (any, error) { return d.Ward(ctx, r, w) }
+		all["Shifts "+string(w)] = func() (any, error) { return d.Shifts(ctx, r, w, 0, t0+1e9) }
+		all["StaysIn "+string(w)] = func() (any, error) { return d.StaysIn(ctx, r, w, 0, t0+1e9) }
 		all["Cover "+string(w)] = func() (any, error) { return d.Cover(ctx, r, w, t0+1) }
 		all["ChainOf "+string(w)] = func() (any, error) { return d.ChainOf(ctx, r, w) }
 		all["Rooms "+string(w)] = func() (any, error) { return d.Rooms(ctx, r, w) }
@@ -114,6 +117,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Bindings of "+n] = func() (any, error) { return d.Bindings(ctx, r, store.BindingFilter{Device: dev}) }
 		all["Alarm "+n] = func() (any, error) { return d.Alarm(ctx, r, "al-p-"+n) }
 		all["AlarmDeeds "+n] = func() (any, error) { return d.AlarmDeeds(ctx, r, "al-p-"+n) }
+		all["Spans "+n] = func() (any, error) { return d.Spans(ctx, r, p, 0, 0) }
 		all["DeliveriesOf "+n] = func() (any, error) { return d.DeliveriesOf(ctx, r, "al-p-"+n) }
 		all["ContactOf "+n] = func() (any, error) { return d.ContactOf(ctx, r, p) }
 		all["DeedsOfCommand "+n] = func() (any, error) { return d.DeedsOfCommand(ctx, r, commandOf("p-"+n)) }

@@ -13,9 +13,9 @@ import (
 	"github.com/vigilcare/vigil/vital"
 )
 
-// flow stands in for the machine behind the doors: what it knows is what a test
+// machine stands in for the machine behind the doors: what it knows is what a test
 // tells it.
-type flow struct {
+type machine struct {
 	mu       sync.Mutex
 	sinks    map[int]func(*watch.Update)
 	next     int
@@ -30,14 +30,14 @@ type flow struct {
 	judged
 }
 
-func newFlow() *flow {
-	return &flow{
+func newFlow() *machine {
+	return &machine{
 		judged: newJudged(), sinks: make(map[int]func(*watch.Update)), values: make(map[string]watch.Value), watches: make(map[vital.PatientID]watch.Watch),
 	}
 }
 
 // publish remembers an update and shows it, as the flow does after its commit.
-func (f *flow) publish(u *watch.Update) {
+func (f *machine) publish(u *watch.Update) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, v := range u.Values {
@@ -51,7 +51,7 @@ func (f *flow) publish(u *watch.Update) {
 	}
 }
 
-func (f *flow) Attach(sink func(*watch.Update)) func() {
+func (f *machine) Attach(sink func(*watch.Update)) func() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	id := f.next
@@ -64,13 +64,13 @@ func (f *flow) Attach(sink func(*watch.Update)) func() {
 	}
 }
 
-func (f *flow) attached() bool {
+func (f *machine) attached() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.sinks) > 0
 }
 
-func (f *flow) Latest(_ store.Rows, patients []vital.PatientID) []watch.Value {
+func (f *machine) Latest(_ store.Rows, patients []vital.PatientID) []watch.Value {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var values []watch.Value
@@ -82,7 +82,7 @@ func (f *flow) Latest(_ store.Rows, patients []vital.PatientID) []watch.Value {
 	return values
 }
 
-func (f *flow) Watches(patients []vital.PatientID) []watch.Watch {
+func (f *machine) Watches(patients []vital.PatientID) []watch.Watch {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var watches []watch.Watch
@@ -94,7 +94,7 @@ func (f *flow) Watches(patients []vital.PatientID) []watch.Watch {
 	return watches
 }
 
-func (f *flow) Samples(_ context.Context, _ store.Rows, q store.Query) ([]store.Track, error) {
+func (f *machine) Samples(_ context.Context, _ store.Rows, q store.Query) ([]store.Track, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var tracks []store.Track
@@ -116,15 +116,15 @@ func (f *flow) Samples(_ context.Context, _ store.Rows, q store.Query) ([]store.
 	return tracks, nil
 }
 
-func (f *flow) Waves(context.Context, store.Rows, store.Query) ([]vital.Waveform, error) {
+func (f *machine) Waves(context.Context, store.Rows, store.Query) ([]vital.Waveform, error) {
 	return f.waves, nil
 }
 
-func (f *flow) Events(context.Context, store.Rows, store.Query) ([]vital.Event, error) {
+func (f *machine) Events(context.Context, store.Rows, store.Query) ([]vital.Event, error) {
 	return f.events, nil
 }
 
-func (f *flow) Changed(ctx context.Context) error {
+func (f *machine) Changed(ctx context.Context) error {
 	f.mu.Lock()
 	f.changes++
 	f.mu.Unlock()
@@ -136,14 +136,14 @@ func (f *flow) Changed(ctx context.Context) error {
 	return nil
 }
 
-func (f *flow) Observe(_ context.Context, _ auth.Principal, _ vital.PatientID, readings []vital.Reading) (vital.Position, error) {
+func (f *machine) Observe(_ context.Context, _ auth.Principal, _ vital.PatientID, readings []vital.Reading) (vital.Position, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.observed = append(f.observed, readings...)
 	return vital.Position{Frame: 1}, nil
 }
 
-func (f *flow) Packets(_ context.Context, _ store.Rows, device vital.DeviceID, _ vital.Instant, limit int) ([]ingest.PacketInfo, error) {
+func (f *machine) Packets(_ context.Context, _ store.Rows, device vital.DeviceID, _ vital.Instant, limit int) ([]ingest.PacketInfo, error) {
 	var of []ingest.PacketInfo
 	for _, p := range f.packets {
 		if p.Device == device && len(of) < limit {
@@ -153,10 +153,10 @@ func (f *flow) Packets(_ context.Context, _ store.Rows, device vital.DeviceID, _
 	return of, nil
 }
 
-func (f *flow) Problems(context.Context, store.Rows, vital.Instant, int) ([]ingest.PacketInfo, error) {
+func (f *machine) Problems(context.Context, store.Rows, vital.Instant, int) ([]ingest.PacketInfo, error) {
 	return slices.DeleteFunc(slices.Clone(f.packets), func(p ingest.PacketInfo) bool { return p.Result == ingest.Decoded }), nil
 }
 
-func (f *flow) system(context.Context) (webd.SystemState, error) {
+func (f *machine) system(context.Context) (webd.SystemState, error) {
 	return webd.SystemState{Version: "test", Journal: []webd.JournalState{{Stream: "raw", Last: 3}}}, nil
 }

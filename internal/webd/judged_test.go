@@ -8,7 +8,7 @@ import (
 
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/clinical/score"
-	owner "github.com/vigilcare/vigil/internal/flow"
+	"github.com/vigilcare/vigil/internal/flow"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/rule"
@@ -157,6 +157,6 @@ func disk(at vital.Instant) vital.Finding {
 }
 
 // Try has nothing of its own to say: the trial itself is tested where it is.
-func (j judged) Try(context.Context, store.Rows, owner.Trial) ([]owner.Trialled, error) {
-	return []owner.Trialled{{Patient: "p-1", Readings: 10, Before: []watch.Episode{{Rule: "spo2-low", Title: "Oxygen saturation low", Priority: vital.Medium, Raised: 1000, Closed: 61_000}}}}, nil
+func (j judged) Try(context.Context, store.Rows, flow.Trial) ([]flow.Trialled, error) {
+	return []flow.Trialled{{Patient: "p-1", Readings: 10, Before: []watch.Episode{{Rule: "spo2-low", Title: "Oxygen saturation low", Priority: vital.Medium, Raised: 1000, Closed: 61_000}}}}, nil
 }

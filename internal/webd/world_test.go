@@ -40,7 +40,7 @@ type world struct {
 	t       *testing.T
 	store   *store.DB
 	gate    *auth.Gate
-	flow    *flow
+	flow    *machine
 	server  *webd.Server
 	http    *httptest.Server
 	clock   *clock
