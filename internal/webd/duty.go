@@ -1,6 +1,7 @@
 package webd
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -154,6 +155,28 @@ func (s *Server) assign(c *call) error {
 		return err
 	}
 	return s.renderCover(c, max(body.From, vital.At(s.now())))
+}
+
+// wardStaff is who may be given a bed of a ward: everybody who can sign in, works
+// at the bed and sees the ward. It says no more of them than a name.
+func (s *Server) wardStaff(c *call) error {
+	if _, err := s.store.Ward(c.ctx(), c.rows, c.ward()); err != nil {
+		return err
+	}
+	users, err := s.store.Users(c.ctx(), s.site)
+	if err != nil {
+		return err
+	}
+	views := []Staff{}
+	for _, u := range users {
+		sees := u.AllWards || slices.Contains(u.Wards, c.ward()) || slices.Contains(u.Roles, "administrator")
+		cares := slices.ContainsFunc(u.Roles, func(r string) bool { return r == "nurse" || r == "clinician" || r == "administrator" })
+		if u.State == "active" && sees && cares {
+			views = append(views, Staff{u.ID, cmp.Or(u.Name, u.Username)})
+		}
+	}
+	slices.SortFunc(views, func(a, b Staff) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.User, b.User)) })
+	return c.json(listOf(views))
 }
 
 // chain is that of a ward, or of the site for who sees all of it.

@@ -51,11 +51,16 @@ func (p *pager) Kinds() []string { return []string{"screen", "sms", "webhook"} }
 func TestDuty(t *testing.T) {
 	w := newWorld(t)
 	must[store.User](t)(store.User{}, w.store.PutUser(t.Context(), system, store.User{ID: "u-far", Name: "Far", Username: "far", Roles: []string{"nurse"}, Wards: []vital.WardID{"w-b"}}))
+	must[store.User](t)(store.User{}, w.store.PutUser(t.Context(), system, store.User{ID: "u-blocked", Name: "Left", Username: "left", Roles: []string{"nurse"}, Wards: []vital.WardID{"w-a"}, State: "blocked"}))
 	shift := `"shift":"day","from":"` + at(0) + `","to":"` + at(8*time.Hour) + `"`
 	run(t, w, []scenario{
 		{who: "nurse", method: "GET", path: "/wards/w-a/cover", status: 200, want: []string{`"uncovered":1`, `"patient":"p-a","nurse":null`, `"patient":null`, `{"level":3,"who":"supervisor","people":[]}`}},
 		{who: "nurse", method: "GET", path: "/wards/w-b/cover", status: 404},
 		{who: "technician", method: "GET", path: "/wards/w-a/cover", status: 403},
+		{name: "who may be given a bed: who works there and sees the ward", who: "nurse", method: "GET", path: "/wards/w-a/staff", status: 200, want: []string{`{"user":"u-nurse","name":"The nurse"}`, "u-clinician", "u-administrator"}, not: []string{"u-far", "u-blocked", "u-technician", "u-auditor", "username", "roles"}},
+		{who: "nurse", method: "GET", path: "/wards/w-b/staff", status: 404},
+		{who: "technician", method: "GET", path: "/wards/w-a/staff", status: 403},
+		{who: "administrator", method: "GET", path: "/wards/w-b/staff", status: 200, want: []string{"u-far"}, not: []string{"u-nurse"}},
 		{who: "nurse", method: "PUT", path: "/wards/w-a/assignments", body: `{` + shift + `,"items":[{"bed":"b-a1","user":"u-nurse","backup":"u-clinician"}]}`, status: 200, want: []string{`"uncovered":0`, `"nurse":{"user":"u-nurse","name":"The nurse"}`, `"backup":{"user":"u-clinician"`, `"name":"day"`}},
 		{who: "nurse", method: "PUT", path: "/wards/w-a/assignments", body: `{` + shift + `,"items":[{"bed":"b-a1","user":"u-far"}]}`, status: 409},
 		{who: "nurse", method: "PUT", path: "/wards/w-a/assignments", body: `{` + shift + `,"items":[{"bed":"b-b1","user":"u-nurse"}]}`, status: 404},

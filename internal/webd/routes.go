@@ -103,6 +103,7 @@ var routes = []route{
 	{method: "GET", path: "/wards/{ward}/burden", action: auth.BurdenRead, does: "how many alarms, of what, and how they were met", query: fromTo, out: Burden{}, do: (*Server).burden},
 
 	{method: "GET", path: "/wards/{ward}/cover", action: auth.DutyRead, does: "who takes care of which bed, and who comes after them", query: []parameter{{"at", "at that time; now when left out"}}, out: Cover{}, do: (*Server).cover},
+	{method: "GET", path: "/wards/{ward}/staff", action: auth.DutyRead, does: "who may be given a bed of the ward", out: List[Staff]{}, do: (*Server).wardStaff},
 	{method: "PUT", path: "/wards/{ward}/assignments", action: auth.DutyWrite, does: "assign the beds of a shift; what was assigned before holds until now", in: assignmentsBody{}, out: Cover{}, do: (*Server).assign},
 	{method: "GET", path: "/wards/{ward}/chain", action: auth.DutyRead, does: "who is told when nobody answers", out: Chain{}, do: (*Server).chain},
 	{method: "PUT", path: "/wards/{ward}/chain", action: auth.DutyWrite, does: "say who is told when nobody answers, and which team comes", in: chainBody{}, out: Chain{}, do: (*Server).setChain},
