@@ -334,7 +334,9 @@ func (p *partition) steer(c control) error {
 	if p.number == 0 && c.ID != 0 {
 		p.effects.batch.Controls = append(p.effects.batch.Controls, store.Control{ID: c.ID, At: c.At, Kind: c.Kind})
 	}
-	p.effects.update.Changed = true
+	if c.Kind != store.ControlAlarm && c.Kind != store.ControlReport {
+		p.effects.update.Changed = true // an alarm that changed travels by itself: no ward has to be fetched for it
+	}
 	p.effects.now = true
 	return nil
 }
