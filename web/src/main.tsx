@@ -12,11 +12,13 @@ import { createRoot } from 'react-dom/client'
 import { App } from './app'
 import { remembered } from './preferences'
 import { flashInStep } from './style/in-step'
+import { paperIsWhite } from './style/print'
 import { theme, variables } from './theme'
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? ''
 setNonce(nonce) // dialogs and menus hold the page still by a style of their own
 flashInStep(document)
+paperIsWhite(document.documentElement)
 const client = new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: true, staleTime: 2_000 } } })
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')

@@ -118,6 +118,7 @@ export default function News2Chart({ patient, zone, range }: { patient: Patient;
   const [respiration, saturation, ...others] = list
   return (
     <div className="n2">
+      <h2 className="print-only">{say('news2.title')}</h2>
       <div className="row wrap no-print">
         <p className="second grow">{say('news2.note', { step: say.age(step) })}</p>
         <Button variant="default" size="compact-sm" onClick={() => window.print()}>
