@@ -71,6 +71,8 @@ func (w *Worker) compose(b []store.Errand) Message {
 	case "stop":
 		m.Text = fmt.Sprintf("Taken care of: %s%s.", strings.ToLower(what), place(", ", e.WardName, e.Bed))
 		return m
+	case "done": // by hand-over: the one deed that people are told of
+		what += " handed over to you"
 	case "worse":
 		what += ", worse"
 	case "again":

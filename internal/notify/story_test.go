@@ -57,6 +57,29 @@ func TestStopTakesThePlace(t *testing.T) {
 	})
 }
 
+// What is handed over goes to that person, whatever the ward's plan; when it gets
+// worse, to whoever has it; when nobody answers, to the level.
+func TestHandOver(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.page("al-1", "p-1", "raised", vital.Medium)
+		time.Sleep(time.Second)
+		w.acknowledge("al-1", "anna")
+		time.Sleep(time.Second)
+		w.handOver("al-1", "anna", "sam")
+		time.Sleep(time.Second)
+		w.want("al-1", "anna sms acknowledged", "sam sms handed-over")
+		if r := w.phone.rung(func(r ring) bool { return r.to.Person == "sam" })[0]; r.m.Text != "Alarm handed over to you, Ward A bed 1, medium. Open Vigil." {
+			t.Errorf("sam reads %q", r.m.Text)
+		}
+		w.page("al-1", "p-1", "worse", vital.High)
+		time.Sleep(time.Second)
+		w.want("al-1", "anna sms acknowledged", "sam sms handed-over", "sam sms handed-over")
+		w.page("al-1", "p-1", "escalated", vital.High)
+		time.Sleep(time.Second)
+		w.want("al-1", "anna sms acknowledged", "ben sms handed-over", "sam sms handed-over", "sam sms handed-over")
+	})
+}
+
 // An acknowledgement that comes before anybody was told leaves everybody alone.
 func TestAcknowledgedBeforeTold(t *testing.T) {
 	dir := t.TempDir()

@@ -123,7 +123,7 @@ func (w *world) page(id, patient, kind string, priority vital.Priority) {
 	if !ok {
 		a = alarm.Alarm{ID: id, Patient: vital.PatientID(patient), Rule: "spo2-low", Title: "SpO2 low", Text: "SpO2 84 % < 90 %", Raised: now, Condition: alarm.Present, Times: 1}
 	}
-	a.Priority, a.Changed = priority, now
+	a.Priority, a.Changed, a.Sound, a.Acknowledged = priority, now, alarm.On, nil
 	if kind == "escalated" {
 		a.Level = min(a.Level+1, 3)
 	}
@@ -143,8 +143,17 @@ func (w *world) acknowledge(id, by string) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	a := w.alarms[id]
-	a.Acknowledged = &alarm.Deed{By: by, At: vital.At(time.Now())}
+	a.Sound, a.Acknowledged = alarm.Acknowledged, &alarm.Deed{By: by, At: vital.At(time.Now())}
 	w.commit(a, "stop")
+}
+
+// handOver offers an alarm to a person.
+func (w *world) handOver(id, from, to string) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	a := w.alarms[id]
+	a.Sound, a.Acknowledged, a.Owner = alarm.On, nil, &alarm.Owner{By: to, From: from, At: vital.At(time.Now())}
+	w.commit(a, "done")
 }
 
 // flow carries out the commands that the notifier gave.

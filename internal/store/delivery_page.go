@@ -16,11 +16,15 @@ type Call struct {
 	Alert alarm.Alarm // zero for a page of no alarm
 }
 
-// Hushed reports whether somebody takes care of the alarm, or it is over: then
-// nobody need be told.
+// Hushed reports whether nobody need be told, as the alarm is now: it is over, or
+// somebody has acknowledged, snoozed or switched it off. A pause quiets the sound
+// alone.
 func (c Call) Hushed() bool {
-	a := c.Alert
-	return a.Closed != 0 || a.Acknowledged != nil && a.Acknowledged.At >= c.At || a.Owner != nil && a.Owner.Accepted && a.Owner.At >= c.At
+	switch c.Alert.Sound {
+	case alarm.Acknowledged, alarm.Snoozed, alarm.Off:
+		return true
+	}
+	return c.Alert.Closed != 0
 }
 
 // Calls lists the pages that nobody has taken up, those of high priority first,
@@ -220,12 +224,14 @@ func (t *tx) pageStep(e audit.Entry, s PageStep, at vital.Instant) error {
 // those channels that can put it in the place of the one they showed.
 func (d *DB) Stop(ctx context.Context, site vital.Site, stop Call, at vital.Instant) error {
 	a := stop.Alert
-	by, why := "", "the alarm was over"
+	by, why := "", "not needed any more"
 	switch {
 	case a.Acknowledged != nil:
 		by, why = a.Acknowledged.By, "acknowledged"
-	case a.Owner != nil && a.Owner.Accepted:
-		by, why = a.Owner.By, "taken"
+	case a.Closed != 0:
+		why = "the alarm was over"
+	case a.Sound == alarm.Snoozed || a.Sound == alarm.Off:
+		why = "the alarm is " + string(a.Sound)
 	}
 	upTo := stop.At
 	if !stop.Hushed() {

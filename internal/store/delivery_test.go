@@ -156,12 +156,11 @@ func TestStop(t *testing.T) {
 		other.Channel, other.Kind = "screen", "screen"
 		must(t, d.GoOn(ctx, entry("x"), []store.PageStep{{Page: page, Add: []store.Delivery{other}, Next: t0 + 99}}))
 		a := alarmOf("al-1", "p-a1", t0+1)
-		a.Acknowledged = &alarm.Deed{By: "u-ben", At: t0 + 20}
 		stop := store.Page{ID: "pg-stop", Alarm: a.ID, Patient: "p-a1", Kind: "stop", Priority: vital.High, At: t0 + 20}
 		later := store.Page{ID: "pg-later", Alarm: a.ID, Patient: "p-a1", Kind: "again", Priority: vital.High, At: t0 + 21}
 		commit(t, d, store.Batch{Alarms: []alarm.Alarm{a}, Pages: []store.Page{stop, later}})
 		calls := got(d.Calls(ctx, site, 10))(t)
-		if len(calls) != 2 || calls[0].ID != "pg-stop" || !calls[0].Hushed() || calls[1].Hushed() {
+		if len(calls) != 2 || calls[0].ID != "pg-stop" || calls[0].Hushed() || calls[1].Hushed() {
 			t.Fatalf("calls: %+v", calls)
 		}
 		for range 2 {
@@ -179,6 +178,22 @@ func TestStop(t *testing.T) {
 		}
 		if p := got(d.Pagings(ctx, site, t0+1e6, 10))(t); len(p) != 0 {
 			t.Errorf("pages that go on: %+v", p)
+		}
+		// anna acknowledges what has not gone out to her yet.
+		_, second := paged(t, d, "2", "raised", t0+30, vital.High)
+		b := alarmOf("al-2", "p-a1", t0+1)
+		b.Sound, b.Acknowledged = alarm.Acknowledged, &alarm.Deed{By: "u-anna", At: t0 + 40}
+		commit(t, d, store.Batch{Alarms: []alarm.Alarm{b}, Pages: []store.Page{{ID: "pg-stop2", Alarm: b.ID, Patient: "p-a1", Kind: "stop", Priority: vital.High, At: t0 + 40}}})
+		for _, c := range got(d.Calls(ctx, site, 10))(t) {
+			if c.ID == "pg-stop2" {
+				if !c.Hushed() {
+					t.Error("an alarm that is acknowledged is told")
+				}
+				must(t, d.Stop(ctx, site, c, t0+41))
+			}
+		}
+		if v := got(d.Delivery(ctx, site, second.ID))(t); v.State != store.Acknowledged {
+			t.Errorf("who acknowledged has the delivery %+v", v)
 		}
 	})
 }
