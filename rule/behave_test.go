@@ -313,3 +313,22 @@ func TestMarks(t *testing.T) {
 	load(t, "\ufeff"+strings.ReplaceAll(low, "\n", "\r\n"))
 	load(t, strings.NewReplacer("  ", "\t", "when spo2 < limit", "when (spo2\n <\n limit)\n and not spo2 ≥ limit\n").Replace(low))
 }
+
+// TestDoubtComesFirst: a doubt that overtook the value it is newer than counts,
+// after a restart too.
+func TestDoubtComesFirst(t *testing.T) {
+	b := newBed(load(t, low))
+	doubted := reading("spo2", "99 %", 2)
+	doubted.Quality = vital.SensorOff
+	want(t, "doubt", b.set.Reading(&b.state, &b.subject, doubted, second(3)), "")
+	body, err := json.Marshal(b.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.state = rule.State{}
+	if err := json.Unmarshal(body, &b.state); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "older than the doubt", b.set.Reading(&b.state, &b.subject, reading("spo2", "70 %", 1), second(3)), "")
+	want(t, "newer than the doubt", b.set.Reading(&b.state, &b.subject, reading("spo2", "70 %", 4), second(4)), "spo2-low present high")
+}

@@ -29,10 +29,10 @@ func (s *Set) Reading(st *State, sub *Subject, r vital.Reading, now vital.Instan
 	if at <= 0 {
 		return found
 	}
-	other := v.known() && v.Device != r.Device
+	other := (v.known() || v.Doubted != 0) && v.Device != r.Device
 	if r.Quality&sub.doubts() != 0 {
-		if v.known() && !other && at > v.At {
-			v.Doubted = max(v.Doubted, at)
+		if !other && at > v.At {
+			v.Device, v.Doubted = r.Device, max(v.Doubted, at)
 		}
 		return found
 	}

@@ -31,7 +31,8 @@ type State struct {
 	weekday int
 }
 
-// value is the newest value of one measure, of the device that is followed.
+// value is the newest value of one measure, of the device that is followed. There
+// may be only doubt: At is 0 then.
 type value struct {
 	Metric   string         `json:"metric"`
 	Number   vital.Decimal  `json:"number,omitzero"` // in the metric's own unit
@@ -129,7 +130,7 @@ type stored struct {
 func (s State) MarshalJSON() ([]byte, error) {
 	out := stored{Version: s.Version, Began: s.Began}
 	for i := range s.values {
-		if s.values[i].known() {
+		if s.values[i].known() || s.values[i].Doubted != 0 {
 			out.Values = append(out.Values, s.values[i])
 		}
 	}
