@@ -38,7 +38,7 @@ var floors = []struct {
 	{"1b the catalogue of devices", true, []string{"wire/device"}},
 	{"2 record", false, []string{"internal/journal", "internal/audit", "internal/codec/*", "internal/mqttc"}},
 	{"3 store", false, []string{"internal/store"}},
-	{"4a parts of the flow", false, []string{"internal/auth", "internal/ingest", "internal/watch", "internal/notify", "internal/report"}},
+	{"4a parts of the flow", false, []string{"internal/auth", "internal/ingest", "internal/watch", "internal/notify", "internal/report", "internal/trace"}},
 	{"4b the flow", false, []string{"internal/flow"}},
 	{"5 doors", false, []string{"internal/mqttd", "internal/deviced", "internal/mllpd", "internal/fhird", "internal/webd", "internal/edge"}},
 	{"6 wiring", false, []string{"cmd/vigil"}},

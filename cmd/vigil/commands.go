@@ -12,6 +12,7 @@ var commands = []command{
 	{"sim", "simulate patients whose devices send to any server", runSim},
 	{"check", "read alarm rules and run their tests, or say what is wrong with them", runCheck},
 	{"replay", "what other rules or limits would have alarmed, over what was measured", runReplay},
+	{"trace", "the signed black box of an alarm: get it, check it without a server", runTrace},
 	{"journal", "verify, list or export the journal of a stopped server", runJournal},
 	{"migrate", "bring the store to this version's schema, or say what that would do", runMigrate},
 	{"config", "print the configuration that would be used", runConfig},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"io"
 	"log/slog"
@@ -39,6 +40,7 @@ type node struct {
 	mqtt    *mqttd.Server
 
 	notifier *notify.Worker
+	traceKey ed25519.PrivateKey
 	began    time.Time
 	gauge    gauge
 }
@@ -101,6 +103,9 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 		return n, vital.Errorf(vital.KindOf(err), "open the flow: %w", err)
 	}
 	if err := n.openNotifier(); err != nil {
+		return n, err
+	}
+	if err := n.openTraceKey(ctx); err != nil {
 		return n, err
 	}
 	n.door.Watch(func() uint64 { return n.flow.Totals().Packets })

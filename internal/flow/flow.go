@@ -162,6 +162,7 @@ func (f *Flow) Run(ctx context.Context) error {
 	start("clock", f.tickForever)
 	start("screens", f.honestForever)
 	start("controls", f.controlForever)
+	start("evidence", f.gatherForever)
 	<-ctx.Done()
 	running.Wait()
 	end, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

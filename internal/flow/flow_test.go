@@ -169,8 +169,8 @@ func (r *rig) settle() {
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		lag := uint64(0)
-		for i := range uint16(2) {
-			for _, s := range []journal.Stream{journal.Raw, journal.Readings} {
+		for _, s := range []journal.Stream{journal.Raw, journal.Readings} { // what is raw becomes readings
+			for i := range uint16(2) {
 				_, last, err := r.log.Bounds(r.t.Context(), s, i)
 				if err != nil {
 					r.t.Fatal(err)

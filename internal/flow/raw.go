@@ -95,6 +95,7 @@ func (r *rawPartition) batch(ctx context.Context, first journal.Frame, more <-ch
 	if err := w.wait(); err != nil {
 		return vital.Errorf(vital.KindOf(err), "record the readings of raw %d frame %d: %w", r.number, r.done, err)
 	}
+	r.reached.Store(r.done) // not before: what is under way is not done
 	for _, i := range w.infos {
 		r.f.tell(i)
 	}
@@ -154,7 +155,6 @@ func (r *rawPartition) frame(ctx context.Context, f journal.Frame, w *recording)
 		breathe(i)
 	}
 	r.done = f.Seq
-	r.reached.Store(f.Seq)
 	return nil
 }
 

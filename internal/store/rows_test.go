@@ -118,6 +118,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Alarm "+n] = func() (any, error) { return d.Alarm(ctx, r, "al-p-"+n) }
 		all["AlarmDeeds "+n] = func() (any, error) { return d.AlarmDeeds(ctx, r, "al-p-"+n) }
 		all["Spans "+n] = func() (any, error) { return d.Spans(ctx, r, p, 0, 0) }
+		all["EvidenceOf "+n] = func() (any, error) { return d.EvidenceOf(ctx, r, "al-p-"+n) }
 		all["DeliveriesOf "+n] = func() (any, error) { return d.DeliveriesOf(ctx, r, "al-p-"+n) }
 		all["ContactOf "+n] = func() (any, error) { return d.ContactOf(ctx, r, p) }
 		all["DeedsOfCommand "+n] = func() (any, error) { return d.DeedsOfCommand(ctx, r, commandOf("p-"+n)) }

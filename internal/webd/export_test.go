@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vigilcare/vigil/internal/flow"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/vital"
@@ -51,6 +52,12 @@ func NewWard(_ testing.TB, beds, screens int) func(*watch.Update) {
 		}
 	}
 }
+
+// Trial and Trialled are the flow's: the tests have a flow of their own.
+type (
+	Trial    = flow.Trial
+	Trialled = flow.Trialled
+)
 
 // ReplayOf compares the alarms of a trial.
 var ReplayOf = replayOf

@@ -8,9 +8,9 @@ import (
 
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/clinical/score"
-	"github.com/vigilcare/vigil/internal/flow"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
+	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -157,6 +157,6 @@ func disk(at vital.Instant) vital.Finding {
 }
 
 // Try has nothing of its own to say: the trial itself is tested where it is.
-func (j judged) Try(context.Context, store.Rows, flow.Trial) ([]flow.Trialled, error) {
-	return []flow.Trialled{{Patient: "p-1", Readings: 10, Before: []watch.Episode{{Rule: "spo2-low", Title: "Oxygen saturation low", Priority: vital.Medium, Raised: 1000, Closed: 61_000}}}}, nil
+func (j judged) Try(context.Context, store.Rows, webd.Trial) ([]webd.Trialled, error) {
+	return []webd.Trialled{{Patient: "p-1", Readings: 10, Before: []watch.Episode{{Rule: "spo2-low", Title: "Oxygen saturation low", Priority: vital.Medium, Raised: 1000, Closed: 61_000}}}}, nil
 }

@@ -2,6 +2,7 @@ package webd
 
 import (
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/trace"
 )
 
 // base is where the API lives.
@@ -92,6 +93,7 @@ var routes = []route{
 	{method: "GET", path: "/alarms", action: auth.AlarmRead, does: "alarms: open ones, the most urgent first; others, the newest first", query: alarmQuery, out: List[Alarm]{}, do: (*Server).alarms},
 	{method: "GET", path: "/alarms/{alarm}", action: auth.AlarmRead, does: "an alarm with what happened to it and whom it was told", out: AlarmView{}, do: (*Server).alarm},
 	{method: "POST", path: "/alarms/{alarm}/{verb}", action: auth.AlarmAct, does: "acknowledge, accept, decline, hand-over, pause, resume, snooze, off, on, escalate", in: alarmBody{}, out: Alarm{}, do: (*Server).actOnAlarm},
+	{method: "GET", path: "/alarms/{alarm}/trace", action: auth.TraceRead, does: "the signed black box of an alarm", out: trace.File{}, do: (*Server).trace},
 	{method: "GET", path: "/rules", action: auth.RuleRead, does: "the rules in force", out: RuleSet{}, do: (*Server).rules},
 	{method: "PUT", path: "/rules", action: auth.RuleWrite, does: "put other rules in force", in: putRulesBody{}, out: RuleSet{}, do: (*Server).putRules},
 	{method: "POST", path: "/rules/check", action: auth.RuleRead, does: "load rules and run their tests; nothing is kept", in: rulesBody{}, out: RuleCheck{}, do: (*Server).checkRules},

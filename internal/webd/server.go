@@ -28,6 +28,7 @@ type Options struct {
 	Judged   Judged
 	Rules    func() *rule.Set // in force
 	Trials   Trials
+	Tracer   Tracer
 	History  History
 	Commands Commands
 	Packets  Packets
@@ -56,6 +57,7 @@ type Server struct {
 	judged   Judged
 	inForce  func() *rule.Set
 	trials   Trials
+	tracer   Tracer
 	history  History
 	commands Commands
 	packets  Packets
@@ -89,7 +91,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, judged: o.Judged, inForce: o.Rules, trials: o.Trials, history: o.History,
+		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, judged: o.Judged, inForce: o.Rules, trials: o.Trials, tracer: o.Tracer, history: o.History,
 		commands: o.Commands, packets: o.Packets, system: o.System,
 		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
 		notifier: o.Notifier, telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
