@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,9 +171,10 @@ func TestDigest(t *testing.T) {
 func TestDeadChannel(t *testing.T) {
 	var said []string
 	inBubble(t, func(t *testing.T, w *world) {
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		w.phone.behave(func(_ context.Context, r ring) (notify.Receipt, error) {
-			if down && r.kind == "sms" {
+			if down.Load() && r.kind == "sms" {
 				return notify.Receipt{}, errDown
 			}
 			return taken()
@@ -190,7 +192,7 @@ func TestDeadChannel(t *testing.T) {
 		if mails := w.phone.rung(func(r ring) bool { return r.kind == "email" && r.m.Alarm == "al-4" }); len(mails) != 1 {
 			t.Errorf("%d mails for a medium page while SMS is dead, want 1 at once", len(mails))
 		}
-		down = false
+		down.Store(false)
 		w.page("al-5", "p-1", "raised", vital.High)
 		time.Sleep(time.Second)
 		if f := w.findings(); len(f) != 0 {
