@@ -36,6 +36,25 @@ const paths = {
     await page.getByRole('heading', { name: patient.family }).waitFor()
   },
 
+  async 'a stranger finds who is worst, why and since when, and acknowledges, in three actions'({ page }) {
+    // Her own upper limit far below her heart rate: an alarm that is certain.
+    const worst = beds[1]
+    const limit = await fetch(`${server.address}/api/v1/patients/${worst.patient.id}/limits`, { method: 'PUT', headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify({ metric: 'heart-rate', unit: '/min', low: null, high: 45, why: 'to see an alarm', minutes: 30 }) })
+    assert.equal(limit.status, 200, await limit.text())
+    await page.goto(server.address)
+    const lead = page.locator('.alarm-row[data-lead]')
+    await lead.filter({ hasText: worst.patient.family }).waitFor({ timeout: 60_000 }) // who, and what, without any action
+    await page.locator(`.tile[data-bed="${worst.id}"][data-alarm]`).waitFor()
+    await page.keyboard.press('o') // 1: why, and since when
+    const one = page.locator('.alarm-one')
+    await one.getByText('Heart rate high').first().waitFor()
+    assert.match(await one.innerText(), /Since\s+\d\d:\d\d:\d\d/)
+    await one.getByRole('button', { name: 'Acknowledge' }).click() // 2
+    await one.getByText(/^acknowledged by/).waitFor({ timeout: 5_000 })
+    const { items } = await server.api(`/alarms?patient=${worst.patient.id}`)
+    assert.ok(items.find((a) => a.rule === 'heart-rate-high')?.acknowledged, 'the server keeps who acknowledged')
+  },
+
   async 'traces move: the canvas changes from moment to moment'({ page }) {
     await page.goto(server.address)
     await page.waitForTimeout(6000)
