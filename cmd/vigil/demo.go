@@ -112,6 +112,9 @@ func (n *node) furnish(ctx context.Context, beds int) ([]monitor, error) {
 		age := int(time.Since(born).Hours() / 24 / 365.25)
 		monitors = append(monitors, monitor{ID: id, Username: username, Password: password, Age: age})
 	}
+	if err := n.staff(ctx); err != nil {
+		return nil, vital.Errorf(vital.KindOf(err), "put staff on duty: %w", err)
+	}
 	return monitors, n.flow.Changed(ctx)
 }
 
