@@ -1,5 +1,5 @@
 # What one may ask for. `go run ./cmd/vigil demo` and `go test ./...` need none of this.
-.PHONY: help run demo test check deps verify fuzz fault bench oracle web release
+.PHONY: help run demo test check deps verify fuzz fault silence bench oracle web release
 .SILENT:
 
 help: ## this list
@@ -33,6 +33,11 @@ fault: ## (root) power cuts, kills, a full disk; ROUNDS=10
 	/tmp/vigil-fault-rig -kind powercut -rounds $(or $(ROUNDS),10)
 	/tmp/vigil-fault-rig -kind kill -rounds $(or $(ROUNDS),10)
 	/tmp/vigil-fault-rig -kind full -rounds 1
+
+silence: ## is every silence told as it is? ROUNDS=1000 faults in accelerated time, fifty in real time (ten minutes)
+	VIGIL_SILENCE=$(or $(ROUNDS),1000) go test -count 1 -timeout 30m -run 'TestSilence' -v ./test/fault
+	go build -o /tmp/vigil-fault-rig ./test/fault
+	/tmp/vigil-fault-rig -kind silence
 
 bench: ## all figures of this machine, as JSON lines
 	scripts/bench.sh

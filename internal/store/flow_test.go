@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/vigilcare/vigil/internal/store"
@@ -62,7 +64,8 @@ func TestCommitAndReadBack(t *testing.T) {
 				{Patient: "p-a1", Device: "m-a1", Metric: "heart-rate", Unit: "/min", Sample: sample(99)},
 				{Patient: "p-a1", Device: "m-a1", Metric: "heart-rate", Unit: "/min", Sample: sample(7)},
 				{Device: "m-loose", Metric: "spo2", Unit: "%", Sample: sample(3)}},
-			Gaps:     []store.Gap{{Patient: "p-a1", Metric: "spo2", From: t0, State: "late", Cause: "m-a1 sends nothing"}, {Patient: "p-a1", Metric: "spo2", From: t0, To: t0 + 5, State: "missing"}},
+			Gaps: []store.Gap{{Patient: "p-a1", Metric: "spo2", From: t0, State: "late", Cause: "m-a1 sends nothing"}, {Patient: "p-a1", Metric: "spo2", From: t0, To: t0 + 5, State: "missing", Kind: "device"},
+				{Patient: "p-a1", Metric: "spo2", From: t0, To: t0 + 5, State: "standby", Kind: "standby"}},
 			Seen:     []store.DeviceSeen{{Device: "m-a1", At: t0, OffsetMs: 1500, Packets: 3, Readings: 9}, {Device: "m-a1", At: t0 + 1, OffsetMs: 1501, Packets: 2, Problems: 1}},
 			Problems: []store.Problem{{Device: "m-a1", At: t0, Reason: "no unit", Preview: "{\x00}", Position: vital.Position{Partition: 1, Frame: 4, Index: 2}}},
 			Marks:    []store.FrameMark{{Stream: "raw", Partition: 1, At: t0, Frame: 7}},
@@ -101,8 +104,20 @@ func TestCommitAndReadBack(t *testing.T) {
 			t.Errorf("late data replaced the latest value: %+v", l)
 		}
 		g := got(d.Gaps(ctx, everything, "p-a1", t0, 0))(t)
-		if len(g) != 1 || g[0].To != t0+5 || g[0].State != "missing" {
-			t.Errorf("gaps: %+v", g)
+		slices.SortFunc(g, func(x, y store.Gap) int { return strings.Compare(x.State, y.State) })
+		if len(g) != 2 || g[0].To != t0+5 || g[0].State != "missing" || g[0].Kind != "device" || g[1].Kind != "standby" {
+			t.Errorf("a gap is replaced by its newer word, and a standby that begins with it is not it: %+v", g)
+		}
+		x := store.Batch{Site: site, Partition: 3, Epoch: epoch, Applied: 12}
+		x.Spans = []store.Span{{Patient: "p-a1", Metric: "spo2", Kind: "continuous", Every: 10_000, From: t0}, {Patient: "p-a1", Metric: "pain", Kind: "spot", Every: 60_000, From: t0}}
+		must(t, d.Commit(ctx, x))
+		x.Spans, x.Applied = []store.Span{{Patient: "p-a1", Metric: "spo2", Kind: "continuous", Every: 10_000, From: t0, To: t0 + 9, Ended: "discharged"}}, 13
+		must(t, d.Commit(ctx, x))
+		if x := got(d.Spans(ctx, everything, "p-a1", t0, t0+99))(t); len(x) != 2 || x[0].Metric != "pain" || x[1].To != t0+9 || x[1].Ended != "discharged" {
+			t.Errorf("what was expected: %+v", x)
+		}
+		if x := got(d.Spans(ctx, everything, "p-a1", t0+10, 0))(t); len(x) != 1 {
+			t.Errorf("what was expected afterwards: %+v", x)
 		}
 		dev := got(d.Device(ctx, everything, "m-a1"))(t)
 		if dev.Seen.Packets != 10 || dev.Seen.Readings != 18 || dev.Seen.At != t0+1 || dev.Seen.OffsetMs != 1501 {
@@ -117,7 +132,7 @@ func TestCommitAndReadBack(t *testing.T) {
 		if left := got(d.PendingControls(ctx, site, 0))(t); len(left) != 0 {
 			t.Errorf("controls left: %+v", left)
 		}
-		if m := got(d.Mark(ctx, site, 3))(t); m.Applied != 11 || m.SnapshotAt != 10 || string(m.Snapshot) != "snap" {
+		if m := got(d.Mark(ctx, site, 3))(t); m.Applied != 13 || m.SnapshotAt != 10 || string(m.Snapshot) != "snap" {
 			t.Errorf("mark: %+v", m)
 		}
 		if m := got(d.Mark(ctx, site, 4))(t); m.Applied != 0 || m.Snapshot != nil {

@@ -46,6 +46,8 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		}
 		d.LatestOf(ctx, r, []vital.PatientID{"p-1"})
 		d.Gaps(ctx, r, "p-1", 1, 2)
+		d.Spans(ctx, r, "p-1", 1, 2)
+		d.StaysIn(ctx, r, "w-1", 1, 2)
 		d.WaveMetrics(ctx, r, "p-1")
 		d.Patient(ctx, r, "p-1")
 		d.Occupants(ctx, r, "w-1", 5)

@@ -92,6 +92,9 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Alarms "+string(w)] = func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{Ward: w}) }
 		all["Occupants "+string(w)] = func() (any, error) { return d.Occupants(ctx, r, w, t0+1) }
 	}
+	for _, ward := range []vital.WardID{"w-a", "w-x"} {
+		all["StaysIn "+string(ward)] = func() (any, error) { return d.StaysIn(ctx, r, ward, 0, 1<<60) }
+	}
 	for _, n := range []string{"a1", "a2", "x1"} {
 		p, dev := vital.PatientID("p-"+n), vital.DeviceID("m-"+n)
 		q, of := store.Query{Patient: p, From: t0 - 1e6, To: t0 + 1e9}, store.Query{Device: dev, From: t0 - 1e6, To: t0 + 1e9}

@@ -189,6 +189,9 @@ func TestCare(t *testing.T) {
 		{who: "clinician", method: "PUT", path: "/patients/p-a/plan", body: `{"items":[{"metric":"heart-rate","kind":"continuous","every":10}]}`, status: 200, want: []string{`"every":10`}},
 		{who: "clinician", method: "PUT", path: "/patients/p-a/plan", body: `{"items":[{"metric":"heart-rate","kind":"often","every":10}]}`, status: 400, want: []string{`"field":"items[0].kind"`}},
 		{who: "nurse", method: "GET", path: "/patients/p-a/gaps", status: 200, want: []string{`"items":[]`}},
+		{who: "nurse", method: "GET", path: "/patients/p-b/gaps", status: 404},
+		{who: "nurse", method: "GET", path: "/wards/w-a/gaps", status: 200, want: []string{`"patient":"p-a"`, `"streams":[]`}, not: []string{"p-b"}},
+		{who: "nurse", method: "GET", path: "/wards/w-b/gaps", status: 404},
 		{who: "nurse", method: "GET", path: "/patients/p-a/gaps?from=now", status: 400, want: []string{`"field":"from"`}},
 	})
 	if len(w.flow.observed) != 2 || !w.flow.observed[0].Quality.Has(1<<6) {

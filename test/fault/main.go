@@ -14,6 +14,7 @@
 //	go run ./test/fault -kind powercut -rounds 10     (root)
 //	go run ./test/fault -kind kill -rounds 10
 //	go run ./test/fault -kind full                    (root)
+//	go run ./test/fault -kind silence                 (ten minutes)
 package main
 
 import (
@@ -26,6 +27,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -56,7 +58,7 @@ func main() {
 		}
 	}
 	var (
-		kind    = flag.String("kind", "powercut", "powercut, kill or full")
+		kind    = flag.String("kind", "powercut", "powercut, kill, full or silence")
 		rounds  = flag.Int("rounds", 10, "how many faults")
 		seed    = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the instants at which faults strike")
 		devices = flag.Int("devices", 20, "how many devices send")
@@ -77,6 +79,9 @@ func main() {
 		result: result{Kind: *kind, Seed: *seed},
 	}
 	err = r.chooseServer(ctx, *binary, *standIn)
+	if err == nil && *kind == "silence" {
+		exit(r.silence(ctx, *seed))
+	}
 	if err == nil {
 		err = r.run(ctx, *rounds)
 	}
@@ -89,6 +94,21 @@ func main() {
 			r.result.Lost, r.result.Duplicates, r.result.Wrong, *seed)
 	}
 	exit(err)
+}
+
+// silence runs, prints and judges the faults of a silence run.
+func (r *rig) silence(ctx context.Context, seed uint64) error {
+	result, err := r.runSilence(ctx, seed)
+	if err == nil {
+		err = json.NewEncoder(os.Stdout).Encode(result)
+	}
+	if err != nil {
+		return err
+	}
+	if wrong := result.wrong(); len(wrong) > 0 {
+		return fmt.Errorf("silence is not told as it is (what is left lies in %s):\n  %s", r.dir, strings.Join(wrong, "\n  "))
+	}
+	return os.RemoveAll(r.dir)
 }
 
 func exit(err error) {

@@ -216,6 +216,33 @@ func (r *silenceResult) judge(b blow, id vital.PatientID, t *truth, gaps []watch
 	}
 }
 
+// unjudged holds the ledger against a rule that was broken: what came says that
+// nobody judged it.
+func (r *silenceResult) unjudged(x blow, id vital.PatientID, gaps []watch.Gap) {
+	k := r.of(x.Class)
+	k.Expected++
+	for _, g := range gaps {
+		if g.State != watch.Got || g.Metric != "heart-rate" || g.From > x.To || g.To != 0 && g.To < x.From {
+			continue
+		}
+		k.Found++
+		k.KindChecked++
+		if g.Kind == watch.ByRule {
+			k.KindRight++
+		}
+		for _, e := range []int64{int64(g.From - x.From), int64(g.To - x.To)} {
+			e = max(e, -e)
+			k.EdgeWorst = max(k.EdgeWorst, e)
+			if e > edgeMost {
+				k.EdgeBad++
+				k.note("%s: not judged %s to %s, truth %s to %s", id, g.From, g.To, x.From, x.To)
+			}
+		}
+		return
+	}
+	k.note("%s: the ledger does not say that nobody judged between %s and %s", id, x.From, x.To)
+}
+
 func overlap(g watch.Gap, a, z vital.Instant) vital.Instant {
 	return max(0, min(g.To, z)-max(g.From, a))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,9 +13,6 @@ import (
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/vital"
 )
-
-// beat is how often a device sends.
-const beat = 2 * time.Second
 
 // bed is a patient with a monitor that something may go wrong with.
 type bed struct {
@@ -35,28 +31,6 @@ type bed struct {
 	waiting   []packet // kept by the device until it can send again
 	class     string   // of the fault that is on
 	recovered vital.Instant
-}
-
-// mode is how a device behaves.
-type mode struct {
-	silent   bool          // nothing is measured
-	keeping  bool          // measured, kept, and sent later
-	quality  string        // remark on every value
-	without  string        // metric that is left out
-	spoilt   string        // metric whose value cannot be read
-	garbage  bool          // the whole packet cannot
-	clock    time.Duration // by which the device's clock is wrong
-	perfused string        // perfusion index
-	strength int           // of the radio, dB[W]; 0: not said
-	fading   int           // dB a beat by which it falls
-	unbound  bool          // nobody wears it
-}
-
-// packet is what a device measured.
-type packet struct {
-	body     []byte
-	measured vital.Instant
-	usable   []string
 }
 
 func (b *bed) set(change func(*mode)) {
@@ -83,7 +57,8 @@ func (b *bed) beat() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.mode.silent {
-		b.waiting = append(b.waiting, b.measure())
+		b.sequence++
+		b.waiting = append(b.waiting, b.mode.measure(b.sequence))
 	}
 	w := b.world
 	w.mu.Lock()
@@ -106,47 +81,6 @@ func (b *bed) beat() {
 			b.truth.usable(m, at)
 		}
 	}
-}
-
-// measure makes a packet of now.
-func (b *bed) measure() packet {
-	m := &b.mode
-	b.sequence++
-	p := packet{measured: now()}
-	if m.garbage {
-		p.body = fmt.Appendf(nil, `{"seq":%d,"readings":[{"metr`, b.sequence)
-		return p
-	}
-	var list []string
-	add := func(metric, value, unit string) {
-		if metric == m.without {
-			return
-		}
-		remark := ""
-		if m.quality != "" {
-			remark = fmt.Sprintf(`,"quality":[%q]`, m.quality)
-		}
-		if metric == m.spoilt {
-			value = `"?"`
-		} else if m.quality == "" {
-			p.usable = append(p.usable, metric)
-		}
-		list = append(list, fmt.Sprintf(`{"metric":%q,"value":%s,"unit":%q%s}`, metric, value, unit, remark))
-	}
-	add("heart-rate", fmt.Sprint(60+b.sequence%20), "/min")
-	add("spo2", fmt.Sprint(95+b.sequence%4), "%")
-	perfusion := "3"
-	if m.perfused != "" {
-		perfusion = m.perfused
-	}
-	add("perfusion-index", perfusion, "%")
-	if m.strength != 0 {
-		list = append(list, fmt.Sprintf(`{"metric":"signal-strength","value":%d,"unit":"dB[W]"}`, m.strength))
-		m.strength -= m.fading
-	}
-	at := now().Add(m.clock)
-	p.body = fmt.Appendf(nil, `{"seq":%d,"time":%q,"readings":[%s]}`, b.sequence, at.String(), strings.Join(list, ","))
-	return p
 }
 
 // send hands one packet to the door; false: it was not taken, or the server died.

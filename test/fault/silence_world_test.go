@@ -28,24 +28,6 @@ const (
 	partitions            = 2
 )
 
-var streams = []string{"heart-rate", "spo2"} // continuous, every ten seconds
-
-// ratioRule cannot be evaluated while the perfusion index is 0.
-const ratioRule = `
-rule ratio
-  title "Ratio"
-  source "one"
-  source "two"
-  when heart-rate / perfusion-index > 10000 /min/% priority low text "{heart-rate}"
-  test "t"
-    at 00:00 heart-rate 120 /min, perfusion-index 0.001 %
-    at 00:05 perfusion-index 3 %
-    expect 00:00 low "120 /min"
-    expect 00:05 nothing
-`
-
-func now() vital.Instant { return vital.At(time.Now()) }
-
 func entry(action string) audit.Entry {
 	return audit.Entry{Site: site, At: now(), Who: "fault", Action: action, Outcome: "done", Why: "fault"}
 }
@@ -341,32 +323,11 @@ func (w *world) close(gapsOf func([]watch.Gap) []watch.Gap) {
 
 // judge holds one blow against the ledger of one bed.
 func (w *world) judge(x blow, b *bed, gaps []watch.Gap) {
-	if x.Kind != watch.ByRule {
-		w.result.judge(x, b.patient, b.truth, gaps, streams)
+	if x.Kind == watch.ByRule {
+		w.result.unjudged(x, b.patient, gaps)
 		return
 	}
-	k := w.result.of(x.Class)
-	k.Expected++
-	for _, g := range gaps {
-		if g.State != watch.Got || g.Metric != "heart-rate" || g.From > x.To || g.To != 0 && g.To < x.From {
-			continue
-		}
-		k.Found++
-		k.KindChecked++
-		if g.Kind == watch.ByRule {
-			k.KindRight++
-		}
-		for _, e := range []int64{int64(g.From - x.From), int64(g.To - x.To)} {
-			e = max(e, -e)
-			k.EdgeWorst = max(k.EdgeWorst, e)
-			if e > edgeMost {
-				k.EdgeBad++
-				k.note("%s: not judged %s to %s, truth %s to %s", b.patient, g.From, g.To, x.From, x.To)
-			}
-		}
-		return
-	}
-	k.note("%s: the ledger does not say that nobody judged between %s and %s", b.patient, x.From, x.To)
+	w.result.judge(x, b.patient, b.truth, gaps, streams)
 }
 
 // notifier reports that nobody can be told, and sees that the alarm is there and
