@@ -91,7 +91,6 @@ func TestWebhook(t *testing.T) {
 
 // What a receiver answers decides whether it is tried again.
 func TestAnswers(t *testing.T) {
-	p := newPeer(t)
 	elsewhere := newPeer(t)
 	client := notify.Guard{Allow: here}.Client()
 	for _, c := range []struct {
@@ -115,6 +114,7 @@ func TestAnswers(t *testing.T) {
 		{"never answers", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, vital.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			p := newPeer(t)
 			p.answer = c.answer
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()

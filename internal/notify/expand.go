@@ -60,6 +60,10 @@ func (w *Worker) begin(ctx context.Context, d *duty, c store.Call, at vital.Inst
 		return step, err
 	}
 	step.Plan = plan
+	if len(plan.People) == 0 && store.SentinelPatient(c.Patient) {
+		step.Outcome, step.Settle = "a test that nobody is there for", true
+		return step, nil
+	}
 	if len(plan.People) == 0 {
 		return w.toScreens(ctx, step, at)
 	}
@@ -110,7 +114,7 @@ func (w *Worker) goOn(ctx context.Context) (int, error) {
 		switch {
 		case !s.exhausted:
 			step = w.stride(step, g.Deliveries, at)
-		case g.Kind == "test" || g.Kind == "emergency":
+		case g.Kind == "test" || g.Kind == "emergency" || store.SentinelPatient(g.Patient): // nobody else is woken by a test
 			step.Outcome, step.Settle = "no channel took it", true
 		case g.Plan.Last || g.Priority < vital.Medium:
 			if step, err = w.toScreens(ctx, step, at); err != nil {
@@ -221,6 +225,9 @@ func (w *Worker) people(ctx context.Context, d *duty, c store.Call, at vital.Ins
 		}
 	}
 	for _, rung := range d.site.Rungs {
+		if store.SentinelPatient(c.Patient) {
+			break // a test goes to its sentinel alone
+		}
 		for i := range rung.People {
 			if c.Ward == "" {
 				add(rung.Level, &rung.People[i])

@@ -246,9 +246,9 @@ func (w *Worker) prepare(ctx context.Context) error {
 // Bounds of one pass: short transactions, so that a page of high priority that
 // comes in a storm is seen in the next one.
 const (
-	mostCalls   = 100
-	mostPagings = 100
-	mostErrands = 400
+	mostCalls   = 40
+	mostPagings = 40
+	mostErrands = 200
 )
 
 // pass does what is due, once; more says that it did not get through.

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"crypto/ecdsa"
+	"time"
 
 	"github.com/vigilcare/vigil/internal/store"
 )
@@ -50,4 +51,11 @@ func (w *Worker) Kinds() []string {
 		}
 	}
 	return kinds
+}
+
+// Outbound are the channels that need nothing of a server, for a program that
+// has to be heard when there is none: the kinds webhook and ntfy behind a guard.
+func Outbound(guard Guard, now func() time.Time) map[string]Sender {
+	client := guard.client()
+	return map[string]Sender{"webhook": webhook{guard, client, now}, "ntfy": ntfy{guard, client}}
 }

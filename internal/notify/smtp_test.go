@@ -184,6 +184,8 @@ func TestMailFaults(t *testing.T) {
 			if err != nil && strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("the error shows the password: %v", err)
 			}
+			p.mutex.Lock()
+			defer p.mutex.Unlock()
 			if len(p.mails) != c.taken {
 				t.Errorf("%d letters were taken, want %d", len(p.mails), c.taken)
 			}

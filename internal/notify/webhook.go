@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vigilcare/vigil/internal/store"
@@ -50,4 +51,20 @@ func Sign(secret string, at time.Time, body []byte) string {
 	mac.Write([]byte(t + "."))
 	mac.Write(body)
 	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// signedAge is how old a signed message may be: what was overheard cannot be sent
+// again later, and clocks may be a little apart.
+const signedAge = 5 * time.Minute
+
+// Signed reports whether a value of SignatureHeader is what a holder of secret
+// wrote under body, not long before now.
+func Signed(secret, header string, now time.Time, body []byte) bool {
+	stamp, _, ok := strings.Cut(strings.TrimPrefix(header, "t="), ",")
+	seconds, err := strconv.ParseInt(stamp, 10, 64)
+	if !ok || err != nil || secret == "" {
+		return false
+	}
+	at := time.Unix(seconds, 0)
+	return now.Sub(at).Abs() <= signedAge && hmac.Equal([]byte(Sign(secret, at, body)), []byte(header))
 }
