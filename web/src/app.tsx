@@ -26,6 +26,12 @@ const Device = page(() => import('./pages/devices/device'))
 const Start = page(() => import('./pages/devices/start'))
 const System = page(() => import('./pages/system/system'))
 const People = page(() => import('./pages/people/people'))
+const Cover = page(() => import('./pages/cover/cover'))
+const Ledger = page(() => import('./pages/ledger/ledger'))
+const Burden = page(() => import('./pages/burden/burden'))
+const Rules = page(() => import('./pages/rules/rules'))
+const Try = page(() => import('./pages/rules/try'))
+const Channels = page(() => import('./pages/channels/channels'))
 const SignIn = lazy(() => import('./pages/signin'))
 
 export function App() {
@@ -94,6 +100,24 @@ export function App() {
           </Route>
           <Route path="/people">
             <People />
+          </Route>
+          <Route path="/cover">
+            <Cover />
+          </Route>
+          <Route path="/ledger">
+            <Ledger />
+          </Route>
+          <Route path="/burden">
+            <Burden />
+          </Route>
+          <Route path="/rules">
+            <Rules />
+          </Route>
+          <Route path="/try">
+            <Try />
+          </Route>
+          <Route path="/me/channels">
+            <Channels />
           </Route>
           <Route path="/ward/:id">{({ id }) => <WardPage id={id} />}</Route>
           <Route path="/patient/:id/round">{({ id }) => <Round id={id} key={id} />}</Route>

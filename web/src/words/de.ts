@@ -1,7 +1,8 @@
 import type { Words } from '.'
 import { alarme } from './de-alarms'
 import { gemeinsam } from './de-shared'
+import { dienst } from './de-running'
 import { patient } from './de-patient'
 import { orte } from './de-places'
 
-export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme }
+export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme, ...dienst }

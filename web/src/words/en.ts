@@ -5,5 +5,6 @@ import { shared } from './en-shared'
 import { patient } from './en-patient'
 import { places } from './en-places'
 import { alarms } from './en-alarms'
+import { running } from './en-running'
 
-export const en = { ...shared, ...patient, ...places, ...alarms } as const
+export const en = { ...shared, ...patient, ...places, ...alarms, ...running } as const
