@@ -10,8 +10,8 @@ import (
 // offset; the others were delayed on the way.
 //
 // Stored data that a device sends in a burst looks like a wrong clock, but its
-// differences fall quickly from packet to packet, so it never makes a steady
-// run. A clock that steps ends the run and begins another.
+// differences fall from packet to packet, so it never makes a steady run: one
+// begins only with differences that all lie together. A clock that steps ends the run and begins another.
 type clock struct {
 	Run    int64         // least difference of the present run, ms
 	Most   int64         // greatest difference of the run, for the uncertainty
@@ -41,7 +41,8 @@ const (
 // observe takes the times of one packet.
 func (c *clock) observe(device, receive vital.Instant) {
 	d := int64(receive - device)
-	if c.Count == 0 || d < c.Run-steadyWithin || d > c.Run+steadyWithin {
+	begun := c.Count+1 < steadyCount || receive-c.Began <= steadySpan
+	if c.Count == 0 || d < c.Run-steadyWithin || d > c.Run+steadyWithin || begun && max(c.Most, d)-min(c.Run, d) > steadyWithin {
 		c.Run, c.Most, c.Count, c.Began, c.First = d, d, 1, receive, d
 		return
 	}

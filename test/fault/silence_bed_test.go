@@ -67,7 +67,7 @@ func (b *bed) beat() {
 	if b.mode.keeping || !able {
 		return
 	}
-	for len(b.waiting) > 0 {
+	for sent := 0; len(b.waiting) > 0 && (b.mode.most == 0 || sent < b.mode.most); sent++ {
 		p := b.waiting[0]
 		if !b.send(door, "telemetry", p.body) {
 			return

@@ -48,9 +48,17 @@ var bodily = []struct {
 	{class: "device/bad-payload", kind: watch.ByDevice, begin: func(b *bed) { b.set(func(m *mode) { m.garbage = true }) }},
 	{class: "network/cut", kind: watch.ByNetwork, own: true, begin: func(b *bed) {
 		b.set(func(m *mode) { m.keeping = true })
-		time.Sleep(time.Duration(b.chance.IntN(25)) * time.Second) // until the keep-alive is over
+		time.Sleep(time.Duration(b.chance.IntN(45)) * time.Second) // until the keep-alive is over
 		b.link(false, false)
 	}, end: func(b *bed) { b.link(true, false) }},
+	{class: "network/backlog", kind: watch.ByNetwork, own: true, begin: func(b *bed) { // what was kept comes slowly
+		b.set(func(m *mode) { m.keeping = true })
+		b.link(false, false)
+		time.Sleep(60 * time.Second)
+		b.link(true, false)
+		b.set(func(m *mode) { m.keeping, m.most = false, 3 })
+		time.Sleep(25 * time.Second)
+	}},
 	{class: "network/delay", begin: func(b *bed) { // short stalls: what was kept comes at once
 		for range 5 {
 			b.set(func(m *mode) { m.keeping = true })
@@ -181,7 +189,7 @@ func (w *world) strikeGateway() {
 			b.set(func(m *mode) { m.keeping = true })
 		}
 	}
-	time.Sleep(time.Duration(w.chance.IntN(20)) * time.Second)
+	time.Sleep(time.Duration(w.chance.IntN(35)) * time.Second)
 	passage := flow.Passage{Gateway: "gw", Credential: "c-gw", At: now(), Why: "test"}
 	w.must(w.flow.Link(w.t.Context(), passage))
 	time.Sleep(time.Duration(26+w.chance.IntN(40)) * time.Second)
@@ -215,7 +223,7 @@ func (w *world) strikeAll(turn int) {
 const calm = 75 * time.Second // between faults, so that each stands alone
 
 // silenceWorld strikes faults in one world: slots times one at each bed, and
-// after each slot one at everybody and one at the gateway.
+// after each slot two at everybody, and now and then one at the gateway.
 func silenceWorld(t *testing.T, seed uint64, beds, slots int, r *silenceResult, spoil *mutation, gapsOf func([]watch.Gap) []watch.Gap) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, seed, beds, r)
@@ -228,8 +236,10 @@ func silenceWorld(t *testing.T, seed uint64, beds, slots int, r *silenceResult, 
 			}
 			struck.Wait()
 			time.Sleep(calm)
-			w.strikeAll(int(seed)*slots + slot)
-			time.Sleep(calm)
+			for i := range 2 {
+				w.strikeAll(2*(int(seed)*slots+slot) + i)
+				time.Sleep(calm)
+			}
 			if slot%3 == 0 {
 				w.strikeGateway()
 				time.Sleep(calm)
@@ -253,7 +263,7 @@ func (r *silenceResult) print(t *testing.T) {
 // the screens showed and what the ledger says against the truth. VIGIL_SILENCE
 // says how many faults (make silence: 1,000).
 func TestSilence(t *testing.T) {
-	faults := 40
+	faults := 130
 	if text := os.Getenv("VIGIL_SILENCE"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
