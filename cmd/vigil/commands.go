@@ -8,6 +8,7 @@ var commands = []command{
 	{"device", "enrol devices, list them", runDevice},
 	{"token", "let a program in, or out again", runToken},
 	{"user", "let a person in", runUser},
+	{"sentinel", "watch a server from outside, and say so when it is dead", runSentinel},
 	{"play", "play recordings (WFDB, EDF, CSV) as devices over MQTT", runPlay},
 	{"sim", "simulate patients whose devices send to any server", runSim},
 	{"check", "read alarm rules and run their tests, or say what is wrong with them", runCheck},

@@ -18,6 +18,7 @@ const (
 	Gateway     Class = "gateway"     // many devices under declared topic namespaces
 	Integration Class = "integration" // a program of the hospital: its wards, its app/{name}/#
 	Kiosk       Class = "kiosk"       // a wall screen: reads one ward
+	Sentinel    Class = "sentinel"    // a program that watches the platform from outside, and reads nothing else
 	System      Class = "system"      // Vigil itself
 )
 

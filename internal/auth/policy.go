@@ -40,6 +40,7 @@ const (
 	DeviceReassign Action = "device.reassign" // these hours belong to another patient
 	ProblemRead    Action = "problem.read"    // what could not be read, with its first bytes
 	SystemRead     Action = "system.read"
+	WatchdogRead   Action = "watchdog.read" // whether the platform does its work: what a sentinel asks
 	AuditRead      Action = "audit.read"
 	UserWrite      Action = "user.write"  // people, their roles and wards
 	TokenWrite     Action = "token.write" // programs and wall screens
@@ -55,46 +56,47 @@ const (
 //
 // A caller with several roles may do what any of them may.
 const policy = `
-action            administrator clinician nurse technician auditor integration kiosk device gateway system
-session.own       own           own       own   own        own     own         own   -      -       any
-metrics.read      any           any       any   any        any     any         any   -      -       any
-ward.list         any           ward      ward  ward       ward    ward        ward  -      -       any
-ward.read         any           ward      ward  -          -       ward        ward  -      -       any
-ward.write        any           -         -     -          -       -           -     -      -       any
-live.read         any           ward      ward  -          -       ward        ward  -      -       any
-patient.find      any           ward      ward  -          -       ward        -     -      -       any
-patient.read      any           ward      ward  -          -       ward        -     -      -       any
-patient.export    any           ward      -     -          -       ward        -     -      -       any
-patient.write     any           ward      ward  -          -       -           -     -      -       any
-patient.move      any           ward      ward  -          -       -           -     -      -       any
-patient.observe   any           ward      ward  -          -       -           -     -      -       any
-patient.standby   any           ward      ward  -          -       -           -     -      -       any
-patient.plan      any           ward      -     -          -       -           -     -      -       any
-alarm.read        any           ward      ward  -          -       ward        ward  -      -       any
-alarm.act         any           ward      ward  -          -       -           -     -      -       any
-limit.read        any           ward      ward  -          -       ward        -     -      -       any
-limit.write       any           ward      -     -          -       -           -     -      -       any
-rule.read         any           any       any   any        any     any         -     -      -       any
-rule.write        any           -         -     -          -       -           -     -      -       any
-replay.run        any           ward      -     -          -       -           -     -      -       any
-burden.read       any           ward      ward  -          any     -           -     -      -       any
-duty.read         any           ward      ward  -          -       ward        ward  -      -       any
-duty.write        any           ward      ward  -          -       -           -     -      -       any
-trace.read        any           ward      -     -          any     -           -     -      -       any
-device.list       any           ward      ward  any        -       ward        -     -      -       any
-device.read       any           ward      ward  any        -       -           -     own    own     any
-device.readings   any           ward      -     -          -       ward        -     -      -       any
-device.write      any           -         -     any        -       -           -     -      -       any
-device.bind       any           ward      ward  -          -       -           -     -      -       any
-device.reassign   any           ward      -     -          -       -           -     -      -       any
-problem.read      any           -         -     any        -       -           -     -      -       any
-system.read       any           -         -     any        any     -           -     -      -       any
-audit.read        any           -         -     -          any     -           -     -      -       any
-user.write        any           -         -     -          -       -           -     -      -       any
-token.write       any           -         -     -          -       -           -     -      -       any
-telemetry.send    -             -         -     -          -       -           -     own    own     any
-publish           -             -         -     -          -       own         -     own    own     any
-subscribe         -             -         -     -          -       own         -     own    own     any
+action            administrator clinician nurse technician auditor integration kiosk device gateway system sentinel
+session.own       own           own       own   own        own     own         own   -      -       any    -
+metrics.read      any           any       any   any        any     any         any   -      -       any    -
+ward.list         any           ward      ward  ward       ward    ward        ward  -      -       any    -
+ward.read         any           ward      ward  -          -       ward        ward  -      -       any    -
+ward.write        any           -         -     -          -       -           -     -      -       any    -
+live.read         any           ward      ward  -          -       ward        ward  -      -       any    -
+patient.find      any           ward      ward  -          -       ward        -     -      -       any    -
+patient.read      any           ward      ward  -          -       ward        -     -      -       any    -
+patient.export    any           ward      -     -          -       ward        -     -      -       any    -
+patient.write     any           ward      ward  -          -       -           -     -      -       any    -
+patient.move      any           ward      ward  -          -       -           -     -      -       any    -
+patient.observe   any           ward      ward  -          -       -           -     -      -       any    -
+patient.standby   any           ward      ward  -          -       -           -     -      -       any    -
+patient.plan      any           ward      -     -          -       -           -     -      -       any    -
+alarm.read        any           ward      ward  -          -       ward        ward  -      -       any    -
+alarm.act         any           ward      ward  -          -       -           -     -      -       any    -
+limit.read        any           ward      ward  -          -       ward        -     -      -       any    -
+limit.write       any           ward      -     -          -       -           -     -      -       any    -
+rule.read         any           any       any   any        any     any         -     -      -       any    -
+rule.write        any           -         -     -          -       -           -     -      -       any    -
+replay.run        any           ward      -     -          -       -           -     -      -       any    -
+burden.read       any           ward      ward  -          any     -           -     -      -       any    -
+duty.read         any           ward      ward  -          -       ward        ward  -      -       any    -
+duty.write        any           ward      ward  -          -       -           -     -      -       any    -
+trace.read        any           ward      -     -          any     -           -     -      -       any    -
+device.list       any           ward      ward  any        -       ward        -     -      -       any    -
+device.read       any           ward      ward  any        -       -           -     own    own     any    -
+device.readings   any           ward      -     -          -       ward        -     -      -       any    -
+device.write      any           -         -     any        -       -           -     -      -       any    -
+device.bind       any           ward      ward  -          -       -           -     -      -       any    -
+device.reassign   any           ward      -     -          -       -           -     -      -       any    -
+problem.read      any           -         -     any        -       -           -     -      -       any    -
+system.read       any           -         -     any        any     -           -     -      -       any    -
+watchdog.read     any           -         -     any        any     -           -     -      -       any    any
+audit.read        any           -         -     -          any     -           -     -      -       any    -
+user.write        any           -         -     -          -       -           -     -      -       any    -
+token.write       any           -         -     -          -       -           -     -      -       any    -
+telemetry.send    -             -         -     -          -       -           -     own    own     any    -
+publish           -             -         -     -          -       own         -     own    own     any    -
+subscribe         -             -         -     -          -       own         -     own    own     any    -
 `
 
 // Scope is a cell of the policy.

@@ -78,7 +78,7 @@ func (g *Gate) token(ctx context.Context, hash []byte) (Principal, error) {
 	}, nil
 }
 
-// NewToken makes a token for a program or a wall screen; the secret is returned
+// NewToken makes a token for a program, a wall screen or a sentinel; the secret is returned
 // once and never stored.
 func (g *Gate) NewToken(ctx context.Context, p Principal, t store.Token) (store.Token, string, error) {
 	switch Class(t.Class) {
@@ -87,8 +87,12 @@ func (g *Gate) NewToken(ctx context.Context, p Principal, t store.Token) (store.
 		if t.AllWards || len(t.Wards) != 1 || len(t.Roles) > 0 {
 			return t, "", vital.Errorf(vital.Invalid, "a wall screen reads exactly one ward and has no role")
 		}
+	case Sentinel:
+		if t.AllWards || len(t.Wards) > 0 || len(t.Roles) > 0 {
+			return t, "", vital.Errorf(vital.Invalid, "a sentinel reads no ward and has no role")
+		}
 	default:
-		return t, "", vital.Errorf(vital.Invalid, "class %q: want integration or kiosk", t.Class)
+		return t, "", vital.Errorf(vital.Invalid, "class %q: want integration, kiosk or sentinel", t.Class)
 	}
 	if t.Name == "" {
 		return t, "", vital.Errorf(vital.Invalid, "name: say which program it is for")

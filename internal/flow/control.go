@@ -244,7 +244,7 @@ func (f *Flow) about(ctx context.Context, id vital.PatientID) (watch.About, erro
 	if err != nil {
 		return watch.About{}, err
 	}
-	a := watch.About{AgeYears: bearing.AgeYears, Demo: bearing.Demo, SpO2Scale: care.SpO2Scale, Conditions: care.Conditions}
+	a := watch.About{AgeYears: bearing.AgeYears, Demo: bearing.Demo, Test: store.SentinelPatient(id), SpO2Scale: care.SpO2Scale, Conditions: care.Conditions}
 	for _, l := range limits {
 		a.Limits = append(a.Limits, watch.Limit{Metric: l.Metric, Unit: l.Unit, Low: l.Low, High: l.High, By: l.By, From: l.From, Until: l.Until})
 	}

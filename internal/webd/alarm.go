@@ -172,6 +172,8 @@ func (v sight) sees(patient vital.PatientID, ward vital.WardID) bool {
 		return true
 	case v.ward != "" && ward != v.ward:
 		return false
+	case v.ward == "" && store.SentinelPatient(patient):
+		return false // a test alarm sounds nowhere: who wants to see it opens its ward
 	}
 	return v.all || slices.Contains(v.wards, ward)
 }

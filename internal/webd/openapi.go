@@ -128,7 +128,7 @@ var (
 	}
 	samplesSchema = map[string]any{"type": "array", "items": map[string]any{"type": []any{"integer", "null"}}}
 	choices       = map[reflect.Type][]string{
-		reflect.TypeFor[auth.Class](): {string(auth.User), string(auth.Device), string(auth.Gateway), string(auth.Integration), string(auth.Kiosk), string(auth.System)},
+		reflect.TypeFor[auth.Class](): {string(auth.User), string(auth.Device), string(auth.Gateway), string(auth.Integration), string(auth.Kiosk), string(auth.Sentinel), string(auth.System)},
 		reflect.TypeFor[auth.Role]():  {string(auth.Administrator), string(auth.Clinician), string(auth.Nurse), string(auth.Technician), string(auth.Auditor)},
 	}
 )

@@ -140,6 +140,8 @@ var routes = []route{
 	{method: "GET", path: "/problems", action: auth.ProblemRead, does: "what could not be read, and why", query: []parameter{{"since", "only those received since; a day when left out"}, {"limit", "at most, 200"}}, out: List[Packet]{}, do: (*Server).problems},
 
 	{method: "GET", path: "/system", action: auth.SystemRead, does: "how the machine does", out: SystemState{}, do: (*Server).systemState},
+	{method: "GET", path: "/watchdog", action: auth.WatchdogRead, does: "whether the platform does its work, for a sentinel", out: Watchdog{}, do: (*Server).watchdog},
+	{method: "POST", path: "/sentinels", action: auth.TokenWrite, does: "enrol a sentinel; its secrets are shown once", in: newSentinel{}, out: SentinelMade{}, made: true, do: (*Server).makeSentinel},
 	{method: "GET", path: "/audit", action: auth.AuditRead, does: "who did what to whose data", query: []parameter{{"patient", "only about this patient"}, {"who", "only by this one"}, {"before", "only earlier"}, {"limit", "at most, 200"}}, out: List[AuditLine]{}, do: (*Server).audit},
 	{method: "GET", path: "/users", action: auth.UserWrite, does: "who may sign in", out: List[User]{}, do: (*Server).users},
 	{method: "POST", path: "/users", action: auth.UserWrite, does: "make a user; the one-time link is shown once", in: userBody{}, out: Invited{}, made: true, do: (*Server).makeUser},

@@ -34,10 +34,14 @@ type Options struct {
 	Packets  Packets
 	System   func(ctx context.Context) (SystemState, error)
 
-	Notifier  Notifier     // pages people; nil: nobody is paged from here
-	Telemetry Receiver     // the door for devices; nil: POST /telemetry is not there
-	Metrics   http.Handler // /metrics; nil: not there
-	Assets    fs.FS        // the screens; nil: the API only
+	Platform func(ctx context.Context) (Platform, error) // what a sentinel is told of the machine; nil: nothing
+	MQTT     string                                      // where devices send to, for who enrols a sentinel
+
+	Sheet     func(ctx context.Context, rows store.Rows, ward vital.WardID) ([]byte, error) // the downtime sheet of a ward; nil: not there
+	Notifier  Notifier                                                                      // pages people; nil: nobody is paged from here
+	Telemetry Receiver                                                                      // the door for devices; nil: POST /telemetry is not there
+	Metrics   http.Handler                                                                  // /metrics; nil: not there
+	Assets    fs.FS                                                                         // the screens; nil: the API only
 	Log       *slog.Logger
 	Now       func() time.Time
 	Version   string
@@ -71,6 +75,11 @@ type Server struct {
 	hosts   []string
 	ready   func(ctx context.Context) error
 
+	platform func(ctx context.Context) (Platform, error)
+	mqtt     string
+	watchers watchers
+
+	sheet     func(ctx context.Context, rows store.Rows, ward vital.WardID) ([]byte, error)
 	notifier  Notifier
 	telemetry Receiver
 	metrics   http.Handler
@@ -94,7 +103,7 @@ func New(o Options) (*Server, error) {
 		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, judged: o.Judged, inForce: o.Rules, trials: o.Trials, tracer: o.Tracer, history: o.History,
 		commands: o.Commands, packets: o.Packets, system: o.System,
 		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
-		notifier: o.Notifier, telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
+		platform: o.Platform, mqtt: o.MQTT, sheet: o.Sheet, notifier: o.Notifier, telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
 		sockets: doorkeeper{each: make(map[string]int)}, views: views{last: make(map[string]time.Time)},
 	}
 	if s.log == nil {
@@ -117,6 +126,13 @@ func New(o Options) (*Server, error) {
 // that the server stops.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.stop()
+	ctx, stop := context.WithCancel(ctx)
+	heeded := make(chan struct{})
+	go func() {
+		defer close(heeded)
+		s.heedSentinels(ctx)
+	}()
+	defer func() { stop(); <-heeded }()
 	return s.hub.run(ctx)
 }
 
