@@ -69,28 +69,39 @@ func (b *bed) beat() {
 	}
 	for sent := 0; len(b.waiting) > 0 && (b.mode.most == 0 || sent < b.mode.most); sent++ {
 		p := b.waiting[0]
-		if !b.send(door, "telemetry", p.body) {
+		unbound := b.mode.unbound
+		if !b.send(door, "telemetry", p.body, func() { b.acknowledged(p, unbound) }) {
 			return
 		}
 		b.waiting = b.waiting[1:]
-		at := now()
-		if int64(at-p.measured) > silenceEvery || b.mode.unbound {
-			continue // old: it says nothing of now
-		}
-		for _, m := range p.usable {
-			b.truth.usable(m, at)
-		}
+	}
+}
+
+// acknowledged notes what is safe with the server: it may know of it from now on.
+func (b *bed) acknowledged(p packet, unbound bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at := now()
+	if int64(at-p.measured) > silenceEvery || unbound {
+		return // old: it says nothing of now
+	}
+	for _, m := range p.usable {
+		b.truth.usable(m, at)
 	}
 }
 
 // send hands one packet to the door; false: it was not taken, or the server died.
-func (b *bed) send(door *ingest.Door, kind string, body []byte) bool {
+func (b *bed) send(door *ingest.Door, kind string, body []byte, done func()) bool {
 	ctx, cancel := context.WithTimeout(b.world.t.Context(), time.Minute)
 	defer cancel()
 	return door.Accept(ctx, ingest.Packet{
 		Site: site, Credential: b.credential, Device: b.device, Gateway: b.gateway != "", Door: "mqtt",
 		Topic: "v1/" + string(b.device) + "/" + kind, Received: now(), Body: body,
-	}, func(ingest.Receipt, error) {}) == nil
+	}, func(_ ingest.Receipt, err error) {
+		if err == nil {
+			go done() // everybody waits for this call
+		}
+	}) == nil
 }
 
 // event sends an event of the device.
@@ -101,7 +112,7 @@ func (b *bed) event(kind string) {
 	b.world.mu.Lock()
 	door := b.world.door
 	b.world.mu.Unlock()
-	b.send(door, "event", fmt.Appendf(nil, `{"seq":%d,"time":%q,"events":[{"kind":%q,"text":"x"}]}`, b.sequence, now().Add(b.mode.clock).String(), kind))
+	b.send(door, "event", fmt.Appendf(nil, `{"seq":%d,"time":%q,"events":[{"kind":%q,"text":"x"}]}`, b.sequence, now().Add(b.mode.clock).String(), kind), func() {})
 }
 
 // link says at the door that the device came or went.
