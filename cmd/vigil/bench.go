@@ -50,13 +50,15 @@ type bench struct {
 	beds     int // live: beds, each with one device
 	samples  int // store: samples in the query's database
 	data     string
+	alarms   alarmSize
 }
 
-const benchUsage = `usage: vigil bench ingest|store|live [flags]
+const benchUsage = `usage: vigil bench ingest|store|live|alarm [flags]
 
 ingest  what the MQTT door acknowledges once it is synced, beside Mosquitto, which does not sync
 store   bytes per sample on the disk, and how long a day of one vital takes to read
 live    from a device's send to a browser's socket
+alarm   from the reading that decides to the alarm on a screen: none missed, none twice, beside Mosquitto and Node-RED
 
 Every server is a fresh process with credentials and topic checks on. Figures
 are medians of the runs; runs of ours and of the peer take turns.
@@ -79,11 +81,16 @@ func runBench(ctx context.Context, w world, args []string) error {
 	set.DurationVar(&b.measure, "measure", 4*time.Second, "how long each run is measured")
 	set.DurationVar(&b.warm, "warm", time.Second, "how long each run warms up before")
 	set.StringVar(&b.dir, "dir", "", "folder for servers' data, on the disk to measure (default: a new one under the system's)")
-	set.BoolVar(&b.peer, "peer", true, "ingest: run Mosquitto too")
-	set.IntVar(&b.readings, "readings", 10000, "live: readings per second")
+	set.BoolVar(&b.peer, "peer", true, "ingest, alarm: run Mosquitto, Mosquitto and Node-RED too")
+	set.IntVar(&b.readings, "readings", 10000, "live, alarm: readings per second")
 	set.IntVar(&b.beds, "beds", 64, "live: occupied beds, each with one device")
 	set.IntVar(&b.samples, "samples", 20_000_000, "store: samples in the database that is queried")
 	set.StringVar(&b.data, "data", "../shared/data", "store: folder of recordings")
+	set.IntVar(&b.alarms.patients, "patients", 1000, "alarm: patients, each with one device")
+	set.IntVar(&b.alarms.seconds, "seconds", 30, "alarm: how long each run sends")
+	set.IntVar(&b.alarms.storm, "storm", 10000, "alarm: devices that fall into alarm at once while one heart stops; 0: none")
+	set.BoolVar(&b.alarms.full, "full", true, "alarm: also run as fast as acknowledgements return")
+	set.StringVar(&b.alarms.nodeRed, "node-modules", "", "alarm: folder of node modules with node-red (default: test/bench/node_modules, else npm installs it)")
 	if err := set.Parse(args[1:]); err != nil {
 		return vital.Errorf(vital.Invalid, "%w", err)
 	}
@@ -107,8 +114,10 @@ func runBench(ctx context.Context, w world, args []string) error {
 		f, err = b.store(ctx)
 	case "live":
 		f, err = b.live(ctx)
+	case "alarm":
+		return b.alarm(ctx)
 	default:
-		return vital.Errorf(vital.Invalid, "there is no measurement %q: ingest, store or live", args[0])
+		return vital.Errorf(vital.Invalid, "there is no measurement %q: ingest, store, live or alarm", args[0])
 	}
 	if err != nil {
 		return err

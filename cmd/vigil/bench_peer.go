@@ -21,8 +21,10 @@ type target struct {
 
 // startMosquitto runs the peer from Debian with the same duties as ours: every
 // connection has a name and a password, and may publish under its own topic
-// only. It does not sync before it acknowledges; no setting makes it.
-func startMosquitto(ctx context.Context, dir string, accounts []account) (target, error) {
+// only; grants are lines of its access list beyond that. It does not sync before
+// it acknowledges; no setting makes it. Its queues have no bound: what a slow
+// subscriber has not read yet is late, not lost.
+func startMosquitto(ctx context.Context, dir string, accounts []account, grants ...string) (target, error) {
 	program, err := lookPath("mosquitto")
 	if err != nil {
 		return target{}, err
@@ -42,11 +44,12 @@ func startMosquitto(ctx context.Context, dir string, accounts []account) (target
 	_, port, _ := net.SplitHostPort(address)
 	files := map[string]string{
 		"passwords": passwords.String(),
-		"acl":       "pattern write v1/%c/#\npattern read v1/%c/command/#\n",
+		"acl":       strings.Join(append(grants, "pattern write v1/%c/#", "pattern read v1/%c/command/#", ""), "\n"),
 		"mosquitto.conf": strings.Join([]string{
 			"user root", "listener " + port + " 127.0.0.1", "allow_anonymous false",
 			"password_file " + filepath.Join(dir, "passwords"), "acl_file " + filepath.Join(dir, "acl"),
-			"persistence true", "persistence_location " + dir + "/", "set_tcp_nodelay true", "log_dest none", "",
+			"persistence true", "persistence_location " + dir + "/", "set_tcp_nodelay true",
+			"max_queued_messages 0", "max_inflight_messages 0", "log_dest none", "",
 		}, "\n"),
 	}
 	for name, text := range files {
