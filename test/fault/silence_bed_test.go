@@ -141,10 +141,9 @@ func (b *bed) unbind() {
 }
 
 // sample holds what is shown now against the truth.
-func (b *bed) sample(v watch.Watch) {
+func (b *bed) sample(at vital.Instant, v watch.Watch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	at := now()
 	healthy := b.class == "" && at > b.recovered && at-b.truth.begun > 30_000
 	for _, m := range streams {
 		healthy = healthy && at-b.truth.last(m) <= silenceEvery
