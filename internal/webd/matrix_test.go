@@ -167,6 +167,9 @@ func fits(schemas map[string]map[string]any, schema map[string]any, v any, where
 	if names, ok := schema["enum"].([]any); ok && !slices.Contains(names, v) {
 		return []string{where + ": is none of those allowed"}
 	}
+	if len(schema) == 0 {
+		return nil // anything: another page describes it
+	}
 	switch v := v.(type) {
 	case map[string]any:
 		properties, _ := schema["properties"].(map[string]any)

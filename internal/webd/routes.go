@@ -2,7 +2,6 @@ package webd
 
 import (
 	"github.com/vigilcare/vigil/internal/auth"
-	"github.com/vigilcare/vigil/internal/trace"
 )
 
 // base is where the API lives.
@@ -49,6 +48,7 @@ var routes = []route{
 	{method: "GET", path: "/wards", action: auth.WardList, does: "the wards", out: List[Ward]{}, do: (*Server).wards},
 	{method: "POST", path: "/wards", action: auth.WardWrite, does: "make a ward", in: wardBody{}, out: Ward{}, made: true, do: (*Server).makeWard},
 	{method: "GET", path: "/wards/{ward}", action: auth.WardRead, does: "a ward with its beds, patients and latest values", out: WardView{}, view: true, do: (*Server).ward},
+	{method: "GET", path: "/wards/{ward}/downtime.html", action: auth.WardRead, does: "the downtime sheet of a ward, to print", kind: "text/html", view: true, do: (*Server).downtime},
 	{method: "GET", path: "/wards/{ward}/gaps", action: auth.WardRead, does: "the same for every patient who lay in the ward", query: fromTo, out: WardGaps{}, view: true, do: (*Server).wardGaps},
 	{method: "PUT", path: "/wards/{ward}", action: auth.WardWrite, does: "change a ward", in: wardBody{}, out: Ward{}, do: (*Server).changeWard},
 	{method: "POST", path: "/wards/{ward}/rooms", action: auth.WardWrite, does: "make a room", in: roomBody{}, out: Room{}, made: true, do: (*Server).makeRoom},
@@ -93,7 +93,7 @@ var routes = []route{
 	{method: "GET", path: "/alarms", action: auth.AlarmRead, does: "alarms: open ones, the most urgent first; others, the newest first", query: alarmQuery, out: List[Alarm]{}, do: (*Server).alarms},
 	{method: "GET", path: "/alarms/{alarm}", action: auth.AlarmRead, does: "an alarm with what happened to it and whom it was told", out: AlarmView{}, do: (*Server).alarm},
 	{method: "POST", path: "/alarms/{alarm}/{verb}", action: auth.AlarmAct, does: "acknowledge, accept, decline, hand-over, pause, resume, snooze, off, on, escalate", in: alarmBody{}, out: Alarm{}, do: (*Server).actOnAlarm},
-	{method: "GET", path: "/alarms/{alarm}/trace", action: auth.TraceRead, does: "the signed black box of an alarm", out: trace.File{}, do: (*Server).trace},
+	{method: "GET", path: "/alarms/{alarm}/trace", action: auth.TraceRead, does: "the signed black box of an alarm", out: SignedTrace{}, do: (*Server).trace},
 	{method: "GET", path: "/rules", action: auth.RuleRead, does: "the rules in force", out: RuleSet{}, do: (*Server).rules},
 	{method: "PUT", path: "/rules", action: auth.RuleWrite, does: "put other rules in force", in: putRulesBody{}, out: RuleSet{}, do: (*Server).putRules},
 	{method: "POST", path: "/rules/check", action: auth.RuleRead, does: "load rules and run their tests; nothing is kept", in: rulesBody{}, out: RuleCheck{}, do: (*Server).checkRules},

@@ -2,6 +2,7 @@ package webd
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/vigilcare/vigil/internal/auth"
@@ -12,6 +13,13 @@ import (
 // Tracer makes the signed black box of an alarm.
 type Tracer interface {
 	Trace(ctx context.Context, rows store.Rows, alarm string) ([]byte, error)
+}
+
+// SignedTrace is the file: the signature is over the payload without white space.
+type SignedTrace struct {
+	Payload   json.RawMessage `json:"payload"` // docs/formats/trace.md
+	Key       string          `json:"key"`
+	Signature string          `json:"signature"`
 }
 
 // trace answers the file as it was signed: what is checked is its bytes.

@@ -19,6 +19,7 @@ import (
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/ingest"
+	"github.com/vigilcare/vigil/internal/report"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/internal/webd"
@@ -86,11 +87,24 @@ func newWorld(t *testing.T, change ...func(*webd.Options)) *world {
 	log := slog.New(slog.NewTextHandler(&lockedWriter{w: w.log}, nil))
 	w.gate = auth.New(auth.Options{Store: db, Now: w.clock.Now, Log: log})
 	o := webd.Options{
-		Gate: w.gate, Store: db, Live: w.flow, Judged: w.flow, Rules: w.flow.Rules, Trials: w.flow, History: w.flow, Commands: w.flow, Packets: w.flow, System: w.flow.system,
+		Gate: w.gate, Store: db, Live: w.flow, Judged: w.flow, Rules: w.flow.Rules, Trials: w.flow, Tracer: w.flow, History: w.flow, Commands: w.flow, Packets: w.flow, System: w.flow.system,
 		Telemetry: telemetry{},
 		Assets:    page, Log: log, Now: w.clock.Now, Version: "test",
 	}
 	w.flow.judged.store = db
+	sheets := report.New(report.Options{Store: db, Now: w.clock.Now, Samples: w.flow.Samples, Bedside: func(_ context.Context, patients []vital.PatientID) (list []report.Bedside) {
+		for _, p := range patients {
+			list = append(list, report.Bedside{Patient: p, State: "watched"})
+		}
+		return list
+	}})
+	o.Sheet = func(ctx context.Context, rows store.Rows, ward vital.WardID) ([]byte, error) {
+		s, err := sheets.Sheet(ctx, rows, ward)
+		if err != nil {
+			return nil, err
+		}
+		return s.HTML()
+	}
 	for _, f := range change {
 		f(&o)
 	}
