@@ -158,7 +158,7 @@ export function start(beds, scenario) {
   return {
     open: () => list.filter((a) => !a.closed),
     ofBed: (b) => (b.patient ? list.filter((a) => !a.closed && a.patient === b.patient.id) : []),
-    limitsOf: (b) => (b.patient ? limits(b.patient.id).map(({ metric, low, high }) => ({ metric, low, high })) : []),
+    limitsOf: (b) => (b.patient ? limits(b.patient.id).map(({ metric, unit, low, high, own }) => ({ metric, unit, low, high, own: own !== null })) : []),
     onChange: (tell) => listeners.add(tell),
     news: (b, vitals) => (b.patient ? scores(b, vitals)[0] : null),
     routes: (vitals) => [

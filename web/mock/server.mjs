@@ -8,6 +8,7 @@ import { dirname, extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WebSocketServer } from 'ws'
 import * as alarming from './alarms.mjs'
+import * as running from './running.mjs'
 import { ecg, pleth, random, wander } from './physiology.mjs'
 
 const count = Number(process.argv[2] ?? 16)
@@ -123,8 +124,10 @@ const tokens = [{ id: 't-1', name: 'Grafana', class: 'integration', wards: ['w-1
 const audit = Array.from({ length: 60 }, (_, i) => ({ at: iso(Date.now() - i * 311e3), who: i % 3 ? 'frei' : 'roth', role: i % 3 ? 'nurse' : 'administrator', from: '10.0.0.' + (i % 9), action: ['patient.view', 'observation.create', 'device.bind', 'me.preferences'][i % 4], subject: ['patient p-2', 'observation o-1', 'device monitor-2', 'user u-1'][i % 4], patient: i % 4 === 3 ? '' : 'p-2', outcome: i === 5 ? 'denied' : 'allowed', why: i === 5 ? 'not a ward of this user' : '' }))
 const byPatient = (id) => beds.find((b) => b.patient?.id === id)
 
+const alarmRoutes = alarms.routes(vitals)
 const routes = [
-  ...alarms.routes(vitals),
+  ...running.start(beds, began, alarmRoutes.find(([, at]) => String(at) === '/^\\/rules$/')[2]().rules),
+  ...alarmRoutes,
   ['GET', /^\/me$/, () => me],
   ['PUT', /^\/me\/preferences$/, (_m, _q, body) => Object.assign(me.preferences, body)],
   ['POST', /^\/session$/, (_m, _q, body) => { if (body.password !== 'vigil') throw [401, 'unauthenticated', 'wrong name or password']; signed = true; return me }],
@@ -139,7 +142,6 @@ const routes = [
   ['GET', /^\/patients\/([^/]+)\/waveform-metrics$/, () => list(['ecg-ii', 'pleth'])],
   ['GET', /^\/patients\/([^/]+)\/events$/, () => list([])],
   ['GET', /^\/patients\/([^/]+)\/timeline$/, ([id], q) => timeline(byPatient(id), q)],
-  ['GET', /^\/patients\/([^/]+)\/gaps$/, ([id]) => list(byPatient(id).state === 'not-watched' ? [{ metric: 'heart-rate', from: iso(byPatient(id).stopAt), to: null, state: 'missing', cause: 'monitor sends nothing' }] : [])],
   ['GET', /^\/patients\/([^/]+)\/observations$/, ([id]) => list([...(observations.get(id) ?? []), ...rounds(byPatient(id))])],
   ['POST', /^\/patients\/([^/]+)\/observations$/, ([id], _q, body) => { const o = { id: 'o-' + Date.now(), patient: id, by: 'you', ...body }; observations.set(id, [o, ...(observations.get(id) ?? [])]); return o }],
   ['GET', /^\/patients\/([^/]+)\/annotations$/, ([id]) => list(annotations.get(id) ?? [{ id: 'a-1', patient: id, at: iso(began - 31 * 60e3), by: 'N. Frei', text: 'Paracetamol 1 g by mouth', kind: 'drug' }])],

@@ -1,6 +1,6 @@
 import './running.css'
 import { NativeSelect, SegmentedControl } from '@mantine/core'
-import { useEffect, type ReactNode } from 'react'
+import { useEffect, useRef, type ReactNode } from 'react'
 import { Link, useLocation, useSearch } from 'wouter'
 import { useMay } from '../api/running'
 import { useWards } from '../api/queries'
@@ -43,12 +43,17 @@ export function Running({ title, tools, wide = false, children }: { title: strin
   const [path] = useLocation()
   const [search] = useQueryPart()
   const ward = search.get('ward')
+  const nav = useRef<HTMLElement>(null)
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>('[aria-current]')
+    if (nav.current && here) nav.current.scrollLeft = here.offsetLeft - nav.current.offsetLeft - 40
+  }, [path])
   useEffect(() => {
     document.title = `${title} \u00b7 Vigil`
   }, [title])
   return (
     <div className="page running" data-wide={wide || undefined}>
-      <nav className="places" aria-label={say('running.label')}>
+      <nav ref={nav} className="places" aria-label={say('running.label')}>
         {places
           .filter((p) => may(p.action))
           .map((p) => (

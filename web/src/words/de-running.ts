@@ -65,6 +65,7 @@ export const dienst: Record<keyof typeof english, Phrase> = {
   'chain.nobody': 'NIEMAND: f\u00fcgen Sie jemanden hinzu',
   'chain.team': 'Notfallteam',
   'chain.team.none': 'KEINE Adresse: ein Ruf an das Team erreicht niemanden',
+  'chain.team.wards': 'wie es jede Station sagt',
   'chain.team.name': 'Name des Teams',
   'chain.team.kind': 'Per',
   'chain.team.address': 'Nummer oder Adresse',

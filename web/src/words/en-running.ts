@@ -62,6 +62,7 @@ export const running = {
   'chain.nobody': 'NOBODY: add somebody',
   'chain.team': 'Emergency team',
   'chain.team.none': 'NO address: a call for the team reaches nobody',
+  'chain.team.wards': 'as each ward says',
   'chain.team.name': 'Name of the team',
   'chain.team.kind': 'By',
   'chain.team.address': 'Number or address',

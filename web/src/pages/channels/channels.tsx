@@ -136,7 +136,7 @@ function List({ data }: { data: Channels }) {
           {problem}
         </p>
       )}
-      <p>{say('channel.quiet.never')}</p>
+      <p className="channel-never">{say('channel.quiet.never')}</p>
       {adding ? (
         <Add kinds={kinds.filter((k) => k !== 'screen' && k !== 'web-push')} busy={busy} close={() => setAdding(false)} add={async (kind, address) => (await change([...rows, { id: '', kind, address, quiet: null, state: '', verified: null }])) && setAdding(false)} />
       ) : (
@@ -157,6 +157,9 @@ function List({ data }: { data: Channels }) {
   )
 }
 
+// A field of the browser's own for times shows 10:00 PM where its language does; the ward's clock has 24 hours.
+const onClock = (text: string) => /^([01]\d|2[0-3]):[0-5]\d$/.test(text)
+
 function Quiet({ channel, busy, change }: { channel: Channel; busy: boolean; change: (quiet: Channel['quiet']) => void }) {
   const say = useSay()
   const [from, setFrom] = useState(channel.quiet?.from ?? '22:00')
@@ -169,14 +172,14 @@ function Quiet({ channel, busy, change }: { channel: Channel; busy: boolean; cha
   const moved = channel.quiet !== null && (channel.quiet.from !== from || channel.quiet.to !== to)
   return (
     <div className="channel-quiet">
-      <Checkbox size="xs" label={say('channel.quiet')} checked={channel.quiet !== null} disabled={busy} onChange={(e) => change(e.currentTarget.checked ? { from, to } : null)} />
+      <Checkbox size="xs" iconColor="var(--on-ink)" label={say('channel.quiet')} checked={channel.quiet !== null} disabled={busy} onChange={(e) => change(e.currentTarget.checked ? (onClock(from) && onClock(to) ? { from, to } : { from: '22:00', to: '06:30' }) : null)} />
       {channel.quiet && (
         <>
-          <TextInput size="xs" type="time" aria-label={say('channel.quiet.from')} value={from} onChange={(e) => setFrom(e.currentTarget.value)} />
+          <TextInput size="xs" inputMode="numeric" maxLength={5} placeholder="22:00" aria-label={say('channel.quiet.from')} error={!onClock(from)} value={from} onChange={(e) => setFrom(e.currentTarget.value)} />
           <span>{'\u2013'}</span>
-          <TextInput size="xs" type="time" aria-label={say('channel.quiet.to')} value={to} onChange={(e) => setTo(e.currentTarget.value)} />
+          <TextInput size="xs" inputMode="numeric" maxLength={5} placeholder="06:30" aria-label={say('channel.quiet.to')} error={!onClock(to)} value={to} onChange={(e) => setTo(e.currentTarget.value)} />
           {moved && (
-            <Button size="compact-sm" disabled={busy || from === '' || to === ''} onClick={() => change({ from, to })}>
+            <Button size="compact-sm" disabled={busy || !onClock(from) || !onClock(to)} onClick={() => change({ from, to })}>
               {say('action.save')}
             </Button>
           )}

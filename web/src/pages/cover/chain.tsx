@@ -32,7 +32,7 @@ export function ChainEditor({ ward, write }: { ward: string; write: boolean }) {
         <section aria-label={say('chain.site')}>
           <h2>{say('chain.site')}</h2>
           <p className="lede">{say('chain.site.note')}</p>
-          <Levels answer={site} />
+          <Levels answer={site} whole />
           {write && site.data && (
             <Button variant="default" mt="sm" onClick={() => setEditing('site')}>
               {say('chain.edit')}
@@ -46,7 +46,7 @@ export function ChainEditor({ ward, write }: { ward: string; write: boolean }) {
   )
 }
 
-function Levels({ answer }: { answer: ReturnType<typeof useChain> }) {
+function Levels({ answer, whole = false }: { answer: ReturnType<typeof useChain>; whole?: boolean }) {
   const say = useSay()
   if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
   if (!answer.data) return <Skeleton lines={4} />
@@ -54,14 +54,16 @@ function Levels({ answer }: { answer: ReturnType<typeof useChain> }) {
   const team = answer.data.team ?? []
   return (
     <ol className="chain" start={0}>
-      {levels.map((level) => (
+      {levels
+        .filter((level) => !whole || level > 1 || people(level).length > 0)
+        .map((level) => (
         <li key={level} value={level}>
           <b>{say(`chain.level.${level}`)}</b>{' '}
           {people(level).length > 0 ? people(level).map((p) => p.name || p.user).join(', ') : level < 2 ? <span className="second">{say('chain.level.bed')}</span> : <span className="technical strong">{say('chain.nobody')}</span>}
         </li>
       ))}
       <li className="chain-team">
-        <b>{say('chain.team')}</b> {team.length > 0 ? team.map((t) => `${t.name} (${say.maybe('channel.kind.' + t.kind, t.kind)} ${t.address})`).join(', ') : <span className="technical strong">{say('chain.team.none')}</span>}
+        <b>{say('chain.team')}</b> {team.length > 0 ? team.map((t) => `${t.name} (${say.maybe('channel.kind.' + t.kind, t.kind)} ${t.address})`).join(', ') : whole ? <span className="second">{say('chain.team.wards')}</span> : <span className="technical strong">{say('chain.team.none')}</span>}
       </li>
     </ol>
   )

@@ -110,6 +110,8 @@ function WhoCovers({ items }: { items: Item[] }) {
 function Beds({ items, beds, shift }: { items: Item[]; beds: Bed[]; shift: string }) {
   const say = useSay()
   const { preferences } = usePreferences()
+  const shiftOf = (i: Item) => (i as Item & { shift?: string }).shift ?? ''
+  const mixed = items.some((i) => shiftOf(i) !== '' && shiftOf(i) !== shift)
   return (
     <div className="scroll" tabIndex={0} role="region" aria-label={say('running.cover')}>
       <table className="cover-table">
@@ -119,13 +121,12 @@ function Beds({ items, beds, shift }: { items: Item[]; beds: Bed[]; shift: strin
             <th scope="col">{say('cover.patient')}</th>
             <th scope="col">{say('cover.nurse')}</th>
             <th scope="col">{say('cover.backup')}</th>
-            <th scope="col">{say('cover.inShift')}</th>
+            {mixed && <th scope="col">{say('cover.inShift')}</th>}
           </tr>
         </thead>
         <tbody>
           {items.map((i) => {
             const patient = beds.find((b) => b.id === i.bed)?.patient
-            const of = (i as Item & { shift?: string }).shift ?? ''
             return (
               <tr key={i.bed} data-open={open(i) || undefined}>
                 <th scope="row" className="strong">
@@ -134,7 +135,7 @@ function Beds({ items, beds, shift }: { items: Item[]; beds: Bed[]; shift: strin
                 <td>{i.patient ? <Link href={`/patient/${encodeURIComponent(i.patient)}`}>{patient ? fullName(patient, preferences.privacy) : say('cover.somebody')}</Link> : <span className="quiet">{say('bed.empty')}</span>}</td>
                 <td>{i.nurse ? name(i.nurse) : i.patient ? <strong className="technical">{say('cover.nobody')}</strong> : ''}</td>
                 <td>{i.backup ? name(i.backup) : i.patient ? <span className="quiet">{say('cover.noBackup')}</span> : ''}</td>
-                <td className="second">{of && of !== shift ? of : ''}</td>
+                {mixed && <td className="second">{shiftOf(i) === shift ? '' : shiftOf(i)}</td>}
               </tr>
             )
           })}
