@@ -51,6 +51,7 @@ type config struct {
 	SMSType      string
 	SMSHeaders   string
 	Inside       string
+	Downtime     string
 }
 
 func defaults() config {
@@ -116,6 +117,7 @@ func (c *config) fields() []field {
 	str("sms-type", "media type of sms-body", &c.SMSType)
 	str("sms-headers", "headers for the gateway, Name: value, with commas between", &c.SMSHeaders)
 	str("notify-inside", "addresses inside the house that webhooks, ntfy and gateways may have, with commas between: 10.1.0.0/16; others are refused", &c.Inside)
+	str("downtime", "directory of the downtime sheets; empty: downtime in the data directory; off: none", &c.Downtime)
 	return list
 }
 
@@ -206,6 +208,14 @@ func listed(s string) []string {
 		}
 	}
 	return items
+}
+
+// downtime returns where the downtime sheets are.
+func (c *config) downtime() string {
+	if c.Downtime != "" {
+		return c.Downtime
+	}
+	return filepath.Join(c.Data, "downtime")
 }
 
 // dsn returns where the store is.

@@ -17,6 +17,7 @@ import (
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/mqttd"
 	"github.com/vigilcare/vigil/internal/notify"
+	"github.com/vigilcare/vigil/internal/report"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -40,6 +41,7 @@ type node struct {
 	mqtt    *mqttd.Server
 
 	notifier *notify.Worker
+	sheets   *report.Sheets
 	traceKey ed25519.PrivateKey
 	began    time.Time
 	gauge    gauge
@@ -102,6 +104,7 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the flow: %w", err)
 	}
+	n.sheets = n.newSheets()
 	if err := n.openNotifier(); err != nil {
 		return n, err
 	}

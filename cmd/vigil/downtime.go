@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vigilcare/vigil/internal/audit"
+	"github.com/vigilcare/vigil/internal/report"
+	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// sheetsOff in place of a directory: no downtime sheets.
+const sheetsOff = "off"
+
+// ruleSheet is the rule of the alarm that sheets cannot be written.
+const ruleSheet = "downtime-sheet"
+
+// failingSetting remembers that the alarm stands, so that a server that starts
+// again can take it back.
+const failingSetting = "downtime.failing"
+
+// bedsides collects what is known this moment of some patients.
+func (n *node) bedsides(ctx context.Context, patients []vital.PatientID) []report.Bedside {
+	all := store.Everything(n.site)
+	at := make(map[vital.PatientID]int, len(patients))
+	list := make([]report.Bedside, len(patients))
+	for i, id := range patients {
+		at[id] = i
+		list[i] = report.Bedside{Patient: id, Scores: n.flow.Scores(id), Limits: n.flow.Limits(id)}
+	}
+	for _, w := range n.flow.Watches(patients) {
+		b := &list[at[w.Patient]]
+		b.State, b.Since, b.Last, b.Cause = string(w.State), w.Since, w.Last, w.Cause
+	}
+	for _, v := range n.flow.Latest(all, patients) {
+		b := &list[at[v.Patient]]
+		b.Latest = append(b.Latest, v.Reading)
+	}
+	for _, a := range n.flow.Alarms(ctx, all, patients) {
+		if i, ok := at[a.Patient]; ok {
+			list[i].Alarms = append(list[i].Alarms, a)
+		}
+	}
+	return list
+}
+
+func (n *node) newSheets() *report.Sheets {
+	return report.New(report.Options{Store: n.store, Now: time.Now, Bedside: n.bedsides, Samples: n.flow.Samples})
+}
+
+// sheet prints the downtime sheet of a ward.
+func (n *node) sheet(ctx context.Context, rows store.Rows, ward vital.WardID) ([]byte, error) {
+	s, err := n.sheets.Sheet(ctx, rows, ward)
+	if err != nil {
+		return nil, err
+	}
+	return s.HTML()
+}
+
+// downtime writes the sheets of every ward at the start and every quarter of an
+// hour. That they cannot be written is an alarm, and it is tried again.
+func (n *node) downtime(ctx context.Context) error {
+	if n.config.Downtime == sheetsOff {
+		<-ctx.Done()
+		return nil
+	}
+	for !n.flow.Begun() { // a sheet of what was known before the stop would say that it is of now
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	again := time.NewTicker(report.Every)
+	defer again.Stop()
+	for {
+		err := n.writeSheets(ctx, n.config.downtime())
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			n.log.Error("the downtime sheets could not be written; it is tried again in a quarter of an hour", "error", err.Error())
+		}
+		said := n.reportSheets(ctx, err)
+		if said == nil {
+			said = n.flow.Changed(ctx)
+		}
+		if said != nil && ctx.Err() == nil {
+			n.log.Error("the state of the downtime sheets cannot be reported", "error", said.Error())
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-again.C:
+		}
+	}
+}
+
+// writeSheets writes one file per ward. A ward whose sheet fails does not keep
+// the others from theirs.
+func (n *node) writeSheets(ctx context.Context, directory string) error {
+	if err := private(directory); err != nil {
+		return vital.Errorf(vital.KindOf(err), "make the directory of the downtime sheets: %w", err)
+	}
+	all := store.Everything(n.site)
+	wards, err := n.store.Wards(ctx, all)
+	if err != nil || len(wards) == 0 {
+		return err
+	}
+	// Names leave the store: noted before they do.
+	err = n.store.AppendAudit(ctx, audit.Entry{
+		Site: n.site, At: vitalNow(), Who: "system", Role: "system", Action: "downtime.export", Subject: "downtime/sheets", Outcome: "done",
+		Why: fmt.Sprintf("%d wards, to %s", len(wards), directory),
+	})
+	if err != nil {
+		return vital.Errorf(vital.KindOf(err), "note that the downtime sheets are written: %w", err)
+	}
+	var failed error
+	for _, w := range wards {
+		body, err := n.sheet(ctx, all, w.ID)
+		if err == nil {
+			err = replaceFile(directory, string(w.ID)+".html", body)
+		}
+		if err != nil {
+			failed = errors.Join(failed, vital.Errorf(vital.KindOf(err), "write the downtime sheet of ward %s: %w", w.ID, err))
+		}
+	}
+	return failed
+}
+
+// replaceFile puts a file in the place of the one before, whole or not at all,
+// also when the power goes. Only we can read it.
+func replaceFile(directory, name string, body []byte) (err error) {
+	f, err := os.CreateTemp(directory, ".new-*") // mode 0600
+	if err != nil {
+		return vital.Errorf(vital.Unavailable, "make a file in %s: %w", directory, err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(body)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(directory, name))
+	}
+	if err != nil {
+		return vital.Errorf(vital.Unavailable, "write %s: %w", name, err)
+	}
+	d, err := os.Open(directory)
+	if err != nil {
+		return vital.Errorf(vital.Unavailable, "open %s: %w", directory, err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return vital.Errorf(vital.Unavailable, "sync %s: %w", directory, err)
+	}
+	return nil
+}
+
+// reportSheets raises the alarm that the sheets cannot be written, or takes it
+// back.
+func (n *node) reportSheets(ctx context.Context, failed error) error {
+	before, err := n.store.Setting(ctx, n.site, failingSetting)
+	if err != nil && vital.KindOf(err) != vital.NotFound {
+		return err
+	}
+	stood, stands := string(before) == "1", failed != nil
+	if stood == stands {
+		return nil
+	}
+	f := vital.Finding{
+		Patient: store.SitePatient, Rule: ruleSheet, Version: "1", Title: "Downtime sheets are not written", Priority: vital.Medium, Technical: true,
+		Text: "The downtime sheets are older than they say: they cannot be written", Stand: vital.Absent, At: vitalNow(),
+	}
+	mark := "0"
+	if stands {
+		f.Stand, mark = vital.Present, "1"
+	}
+	e := audit.Entry{Site: n.site, At: f.At, Who: "system", Role: "system", Action: "downtime.report", Subject: "rule/" + ruleSheet, Outcome: "done", Why: f.Text}
+	if !stands {
+		e.Why = "the sheets are written again"
+	}
+	if err := n.store.Report(ctx, e, f); err != nil {
+		return err
+	}
+	return n.store.PutSetting(ctx, n.site, failingSetting, []byte(mark))
+}

@@ -1,0 +1,25 @@
+package webd
+
+import (
+	"net/http"
+
+	"github.com/vigilcare/vigil/internal/report"
+	"github.com/vigilcare/vigil/vital"
+)
+
+// downtime answers the downtime sheet of a ward as it is now.
+func (s *Server) downtime(c *call) error {
+	if s.sheet == nil {
+		return vital.Errorf(vital.Precondition, "this server prints no downtime sheets")
+	}
+	page, err := s.sheet(c.ctx(), c.rows, c.ward())
+	if err != nil {
+		return err
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", report.Policy()+"; frame-ancestors 'none'")
+	c.w.WriteHeader(http.StatusOK)
+	_, err = c.w.Write(page)
+	return err
+}
