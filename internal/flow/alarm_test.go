@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/vigilcare/vigil/alarm"
+	"github.com/vigilcare/vigil/internal/flow"
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/store"
@@ -158,5 +160,21 @@ func TestFlowAlarmsOnceOverAnyCrash(t *testing.T) {
 				t.Errorf("after it was taken: %+v, %v", row.Alarm, err)
 			}
 		})
+	}
+}
+
+// TestATrialBeginsWithTheStay asks for a day of a patient who came just now:
+// nothing is overdue from before.
+func TestATrialBeginsWithTheStay(t *testing.T) {
+	r := open(t, filepath.Join(t.TempDir(), "v.db"), journal.NewMemory())
+	r.furnish()
+	r.saturate(1, 5, 97)
+	r.settle()
+	tried, err := r.flow.Try(t.Context(), store.Everything(site), flow.Trial{Patients: []vital.PatientID{"p-a"}, From: now() - 86_400_000, To: now()})
+	if err != nil || len(tried) != 1 {
+		t.Fatalf("%d patients tried, %v", len(tried), err)
+	}
+	if long := tried[0].To.Sub(tried[0].From); long > time.Minute || len(tried[0].Before) != 0 {
+		t.Errorf("tried over %s, %d alarms", long, len(tried[0].Before))
 	}
 }

@@ -20,10 +20,11 @@ type Trial struct {
 	Limits   []rule.Limit // in place of each patient's own and of the default
 }
 
-// Trialled is one patient's alarms by what is in force and by the trial. Stay is
-// how much of the time there was data of, ms.
+// Trialled is one patient's alarms by what is in force and by the trial. From and
+// To are the part of the time in which the patient was admitted.
 type Trialled struct {
 	Patient       vital.PatientID
+	From, To      vital.Instant
 	Before, After []watch.Episode
 	Readings      int
 }
@@ -48,21 +49,49 @@ func (f *Flow) Try(ctx context.Context, rows store.Rows, t Trial) ([]Trialled, e
 		changed := about
 		changed.Limits = overridden(about.Limits, t.Limits, t.From)
 		r := Trialled{Patient: id}
-		before, after := watch.NewTrial(set, about, id, t.From), watch.NewTrial(other, changed, id, t.From)
-		for at := t.From; at < t.To; at += trialStep {
+		if r.From, r.To, err = f.stay(ctx, rows, id, t.From, t.To); err != nil {
+			return nil, err
+		}
+		if r.From >= r.To {
+			continue
+		}
+		before, after := watch.NewTrial(set, about, id, r.From), watch.NewTrial(other, changed, id, r.From)
+		for at := r.From; at < r.To; at += trialStep {
 			if err := ctx.Err(); err != nil {
 				return nil, vital.Errorf(vital.TooMuch, "the trial takes too long: ask for fewer patients or a shorter time")
 			}
-			n, err := f.feed(ctx, rows, id, at, min(at+trialStep, t.To), before, after)
+			n, err := f.feed(ctx, rows, id, at, min(at+trialStep, r.To), before, after)
 			if err != nil {
 				return nil, vital.Errorf(vital.KindOf(err), "try patient %s: %w", id, err)
 			}
 			r.Readings += n
 		}
-		r.Before, r.After = before.End(t.To), after.End(t.To)
+		r.Before, r.After = before.End(r.To), after.End(r.To)
 		results = append(results, r)
 	}
 	return results, nil
+}
+
+// stay is the part of [from, to) in which a patient was admitted, from the first
+// bed to the last: who was not here is not overdue for anything.
+func (f *Flow) stay(ctx context.Context, rows store.Rows, id vital.PatientID, from, to vital.Instant) (begin, end vital.Instant, err error) {
+	stays, err := f.db.Admissions(ctx, rows, id)
+	if err != nil {
+		return 0, 0, err
+	}
+	begin, end = to, from
+	for _, s := range stays {
+		if s.From >= to || s.To != 0 && s.To <= from {
+			continue
+		}
+		begin = min(begin, max(s.From, from))
+		if s.To == 0 {
+			end = to
+		} else {
+			end = max(end, min(s.To, to))
+		}
+	}
+	return begin, end, nil
 }
 
 // aboutNow is what is known of a patient now, with the ward.

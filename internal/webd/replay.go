@@ -180,12 +180,12 @@ func (s *Server) replay(c *call, patients []vital.PatientID, most time.Duration)
 // replayOf compares what was with what would have been.
 func replayOf(from, to vital.Instant, tried []flow.Trialled) Replay {
 	r := Replay{From: from, To: to, Patients: len(tried), Changes: []ReplayChange{}}
-	r.BedDays = to.Sub(from).Hours() / 24 * float64(len(tried))
 	var before, after []watch.Episode
 	for _, t := range tried {
 		r.Readings += t.Readings
+		r.BedDays += t.To.Sub(t.From).Hours() / 24
 		before, after = append(before, t.Before...), append(after, t.After...)
-		r.compare(t, to)
+		r.compare(t, t.To)
 	}
 	r.Before, r.After = tally(before, to, r.BedDays), tally(after, to, r.BedDays)
 	rank := []string{"missed", "later", "milder", "new", "earlier", "stronger"}

@@ -35,7 +35,7 @@ func TestReplayNamesWhatChanges(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := webd.ReplayOf(0, 86_400_000, []flow.Trialled{{Patient: "p", Before: tt.before, After: tt.after}})
+			r := webd.ReplayOf(0, 86_400_000, []flow.Trialled{{Patient: "p", To: 86_400_000, Before: tt.before, After: tt.after}})
 			if r.Counts != tt.want {
 				t.Errorf("changes %+v, want %+v", r.Counts, tt.want)
 			}
