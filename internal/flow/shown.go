@@ -37,6 +37,19 @@ func (s *shown) tell(u *watch.Update) {
 	}
 }
 
+// asOf ages what an update is about to say: work that waited for a disk tells of
+// a time that is over, and nobody is shown as watched for a moment by it.
+func (s *shown) asOf(u *watch.Update, now vital.Instant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, w := range u.Watches {
+		if a := w.AsOf(now); a.State != w.State {
+			u.Watches[i] = a
+			s.aged[w.Patient] = struct{}{}
+		}
+	}
+}
+
 // flowing notes values that came, which change no state: the time of the last
 // one is what a later ageing goes by.
 func (s *shown) flowing(w watch.Watch) {
@@ -120,6 +133,7 @@ func (p *partition) show(u *watch.Update) {
 		}
 	}
 	p.shown.tell(u)
+	p.shown.asOf(u, p.f.now())
 	if int64(p.ticked) > p.shown.alive.Load() {
 		p.shown.alive.Store(int64(p.ticked))
 		for _, id := range p.board.Patients() {

@@ -149,7 +149,7 @@ function Row({ alarm, place, lead, zone, now, hidden, open }: { alarm: Alarm; pl
         {(place || alarm.bed) && <span className="unseen">{say('alarm.bed', { label: '' })}</span>}
         {place?.bed.label ?? (alarm.bed || say('alarm.site'))}
       </span>
-      {place?.patient && <span>{fullName(place.patient, hidden)}</span>}
+      {place?.patient && <span className="alarm-name">{fullName(place.patient, hidden)}</span>}
       {lead && (
         <span className="alarm-since">
           {say('alarm.since', { time: moment(alarm.since, zone, say.language, now) })} ({say.age(now - alarm.since)})
