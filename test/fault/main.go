@@ -15,6 +15,7 @@
 //	go run ./test/fault -kind kill -rounds 10
 //	go run ./test/fault -kind full                    (root)
 //	go run ./test/fault -kind silence                 (ten minutes)
+//	go run ./test/fault -kind alarms -rounds 10 -cuts 5   (root, for the cuts)
 package main
 
 import (
@@ -58,8 +59,9 @@ func main() {
 		}
 	}
 	var (
-		kind    = flag.String("kind", "powercut", "powercut, kill, full or silence")
+		kind    = flag.String("kind", "powercut", "powercut, kill, full, silence or alarms")
 		rounds  = flag.Int("rounds", 10, "how many faults")
+		cuts    = flag.Int("cuts", 5, "of alarms: how many power cuts, beside rounds of kills")
 		seed    = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the instants at which faults strike")
 		devices = flag.Int("devices", 20, "how many devices send")
 		rate    = flag.Int("rate", 4000, "messages per second of all devices")
@@ -81,6 +83,9 @@ func main() {
 	err = r.chooseServer(ctx, *binary, *standIn)
 	if err == nil && *kind == "silence" {
 		exit(r.silence(ctx, *seed))
+	}
+	if err == nil && *kind == "alarms" {
+		exit(r.alarms(ctx, *seed, *rounds, *cuts))
 	}
 	if err == nil {
 		err = r.run(ctx, *rounds)

@@ -21,6 +21,7 @@ type rig struct {
 	dir      string
 	self     string        // this command, for the load's process
 	program  []string      // the server's command
+	flags    []string      // of serve, more than it always gets
 	patience time.Duration // for a recovered server to decode what it holds
 	devices  int
 	rate     int

@@ -74,6 +74,7 @@ func tail(text []byte) string {
 // start runs the server on a data folder and waits until it listens.
 func (r *rig) start(ctx context.Context, data string) (*server, error) {
 	args := append(r.program[1:len(r.program):len(r.program)], "serve", "--json", "--data", data, "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0")
+	args = append(args, r.flags...)
 	s := &server{run: exec.Command(r.program[0], args...), token: r.token, ended: make(chan struct{})}
 	log, err := os.OpenFile(filepath.Join(r.dir, "server.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
