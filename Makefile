@@ -1,9 +1,9 @@
 # What one may ask for. `go run ./cmd/vigil demo` and `go test ./...` need none of this.
-.PHONY: help run demo test check deps verify fuzz fault silence bench oracle web release
+.PHONY: help run demo test check deps verify fuzz fault fault-alarms silence bench oracle web release
 .SILENT:
 
 help: ## this list
-	grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: ## the server on ./data, loopback only
 	go run ./cmd/vigil serve
@@ -33,6 +33,10 @@ fault: ## (root) power cuts, kills, a full disk; ROUNDS=10
 	/tmp/vigil-fault-rig -kind powercut -rounds $(or $(ROUNDS),10)
 	/tmp/vigil-fault-rig -kind kill -rounds $(or $(ROUNDS),10)
 	/tmp/vigil-fault-rig -kind full -rounds 1
+
+fault-alarms: ## (root) kills, and half as many power cuts, while alarms are raised and people told; ROUNDS=10
+	go build -o /tmp/vigil-fault-rig ./test/fault
+	/tmp/vigil-fault-rig -kind alarms -rounds $(or $(ROUNDS),10) -cuts $$(( ($(or $(ROUNDS),10) + 1) / 2 ))
 
 silence: ## is every silence told as it is? ROUNDS=1000 faults in accelerated time, fifty in real time (ten minutes)
 	VIGIL_SILENCE=$(or $(ROUNDS),1000) go test -count 1 -timeout 30m -run 'TestSilence' -v ./test/fault
