@@ -24,6 +24,9 @@ const ruleSheet = "downtime-sheet"
 // again can take it back.
 const failingSetting = "downtime.failing"
 
+// settleFor is when the sheets are written for the second time after a start.
+const settleFor = time.Minute
+
 // bedsides collects what is known this moment of some patients.
 func (n *node) bedsides(ctx context.Context, patients []vital.PatientID) []report.Bedside {
 	all := store.Everything(n.site)
@@ -76,7 +79,7 @@ func (n *node) downtime(ctx context.Context) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	again := time.NewTicker(report.Every)
+	again := time.NewTimer(settleFor) // devices come back after a start: soon once more
 	defer again.Stop()
 	for {
 		err := n.writeSheets(ctx, n.config.downtime())
@@ -98,6 +101,7 @@ func (n *node) downtime(ctx context.Context) error {
 			return nil
 		case <-again.C:
 		}
+		again.Reset(report.Every)
 	}
 }
 
