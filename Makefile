@@ -1,5 +1,5 @@
 # What one may ask for. `go run ./cmd/vigil demo` and `go test ./...` need none of this.
-.PHONY: help run demo test check deps verify fuzz fault fault-alarms silence bench oracle web release
+.PHONY: help run demo test check deps verify fuzz fault fault-alarms silence sentinel bench oracle web release
 .SILENT:
 
 help: ## this list
@@ -42,6 +42,9 @@ silence: ## is every silence told as it is? ROUNDS=1000 faults in accelerated ti
 	VIGIL_SILENCE=$(or $(ROUNDS),1000) go test -count 1 -timeout 30m -run 'TestSilence' -v ./test/fault
 	go build -o /tmp/vigil-fault-rig ./test/fault
 	/tmp/vigil-fault-rig -kind silence
+
+sentinel: ## (root for the disk) break a server under a sentinel and print the seconds until it is heard: four minutes
+	VIGIL_SENTINEL=1 go test -count 1 -timeout 6m -run 'TestSentinel$$' -v ./test/fault
 
 bench: ## all figures of this machine, as JSON lines
 	scripts/bench.sh

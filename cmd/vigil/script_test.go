@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -33,13 +34,11 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"vigil": main
 //	ask METHOD PATH [BODY]          asks the API with $TOKEN or as $DEVICE, prints status and body
 //	until PATTERN METHOD PATH       asks until the answer matches, 15 s at most
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("..", "..", "test", "script"),
-		RequireExplicitExec: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": scriptServer, "credential": scriptCredential, "token": scriptToken, "publish": scriptPublish, "ask": scriptAsk, "until": scriptUntil,
-		},
-	})
+	words := map[string]func(*testscript.TestScript, bool, []string){
+		"server": scriptServer, "credential": scriptCredential, "token": scriptToken, "publish": scriptPublish, "ask": scriptAsk, "until": scriptUntil,
+	}
+	maps.Copy(words, sentinelCommands)
+	testscript.Run(t, testscript.Params{Dir: filepath.Join("..", "..", "test", "script"), RequireExplicitExec: true, Cmds: words})
 }
 
 type runningServer struct {

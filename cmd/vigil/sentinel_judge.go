@@ -19,7 +19,8 @@ const (
 	isStuck    = "stuck"      // it takes connections and does not do its work
 	isCutOff   = "cut off"    // the network does not lead there
 	isRefused  = "refused"    // it does not take the sentinel's credentials
-	isDisk     = "disk"       // it cannot keep anything, or soon not
+	isFull     = "disk full"  // it cannot keep anything
+	isDisk     = "disk"       // soon it cannot
 	isLate     = "late"       // it works and takes too long
 	isRules    = "rules"      // rules cannot be used, or calculated
 	isNotifier = "notifier"   // alarms are raised and nobody hears of them
@@ -153,10 +154,10 @@ func (s *sighting) whole(now time.Time, l limitsConfig) (trouble, bool) {
 		return t, true
 	}
 	if s.Answer.Journal != "" {
-		return say(isDisk, "it cannot keep anything: %s", s.Answer.Journal)
+		return say(isFull, "it cannot keep anything: %s", s.Answer.Journal)
 	}
 	if !s.DogOK.IsZero() && s.lowDisk(l) && !s.Ready.OK {
-		return say(isDisk, "its disk had %d MiB free when it last answered; now %s", s.Answer.Disk.Free>>20, s.MQTT.Why)
+		return say(isFull, "its disk had %d MiB free when it last answered; now %s", s.Answer.Disk.Free>>20, s.MQTT.Why)
 	}
 	switch {
 	case s.MQTT.How == nobodyThere && s.Ready.How == nobodyThere:

@@ -164,7 +164,11 @@ func (t *teller) hear(now time.Time, all []trouble) {
 	silent := len(all) == 1 && all[0].Whole
 	for _, kind := range slices.Sorted(maps.Keys(t.standing)) {
 		s := t.standing[kind]
-		if held[kind] || silent && !s.Whole {
+		if held[kind] {
+			continue
+		}
+		if silent && !s.Whole {
+			s.gone = time.Time{}
 			continue
 		}
 		if silent { // one silence that turned out to be another
@@ -188,7 +192,7 @@ func (t *teller) words(w trouble, now time.Time) string {
 
 // titles are the kinds as a sentence has them.
 var titles = map[string]string{
-	isDead: "DEAD", isStuck: "STUCK", isCutOff: "CUT OFF", isRefused: "REFUSES the sentinel", isDisk: "DISK", isLate: "LATE",
+	isDead: "DEAD", isStuck: "STUCK", isCutOff: "CUT OFF", isRefused: "REFUSES the sentinel", isFull: "DISK FULL", isDisk: "DISK", isLate: "LATE",
 	isRules: "RULES", isNotifier: "NOTIFIER", isOpen: "UNANSWERED", isSilent: "NO SOUND",
 }
 

@@ -162,7 +162,7 @@ func (s *Server) rulesState(ctx context.Context, r *RulesState) {
 	}
 }
 
-// wardSounds says of every ward with patients which screens show it, and which of
+// wardSounds says of every ward with patients, but of homes, which screens show it, and which of
 // them can sound. A screen of no ward shows every ward of who is signed in there.
 func (s *Server) wardSounds(ctx context.Context, now vital.Instant) ([]WardSound, error) {
 	all := store.Everything(s.site)
@@ -208,7 +208,7 @@ func (s *Server) wardSounds(ctx context.Context, now vital.Instant) ([]WardSound
 				one.Silent = append(one.Silent, v.Sound)
 			}
 		}
-		if one.Patients > 0 {
+		if one.Patients > 0 && w.Kind != "home" { // at home no screen is expected to sound
 			sounds = append(sounds, one)
 		}
 	}
