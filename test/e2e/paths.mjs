@@ -254,6 +254,93 @@ const paths = {
     await page.keyboard.press('Enter')
     await page.getByText(/^Stands in Kitchen, .* since/).waitFor()
   },
+
+  async 'a bed without a nurse is said loudly; a shift is assigned by keyboard, and who covers a bed is answered'({ page }) {
+    const [{ label, id }] = beds
+    const choose = async (option) => {
+      await (await tabTo(page, 'button', 'Assign a shift')).press('Enter')
+      const nurse = await tabTo(page, 'combobox', `Nurse, Bed ${label}`)
+      await nurse.selectOption(option)
+      const name = await nurse.evaluate((e) => e.selectedOptions[0].textContent)
+      assert.deepEqual(await violations(page), [])
+      await (await tabTo(page, 'button', 'Save this shift')).press('Enter')
+      await page.getByRole('button', { name: 'Assign a shift' }).waitFor()
+      return name
+    }
+    const covered = async () => (await server.api(`/wards/${ward}/cover`)).items.find((i) => i.bed === id)
+    const nurse = (await covered()).nurse?.user ?? { index: 1 }
+    await page.goto(server.address + '/cover')
+    await choose('')
+    await page.locator('.loud').getByText('1 patient is WITHOUT a nurse: bed').waitFor()
+    await page.getByRole('textbox', { name: 'Who covers bed' }).fill(label)
+    await page.getByText(`Bed ${label}: NOBODY is assigned.`).waitFor()
+    assert.equal((await covered()).nurse, null)
+    const name = await choose(nurse)
+    await page.locator('.loud').waitFor({ state: 'detached' })
+    await page.getByText(new RegExp(`^Bed ${label}: ${name}[,.]`)).waitFor()
+    assert.equal((await covered()).nurse.name, name)
+  },
+
+  async 'a limit is tried over the last day before it is set for the patient'({ page }) {
+    const limit = async () => (await server.api(`/patients/${patient.id}/limits`)).items.find((l) => l.metric === 'heart-rate')
+    const before = await limit()
+    await page.goto(`${server.address}/try?patient=${patient.id}&metric=heart-rate`)
+    assert.equal(await page.getByRole('button', { name: 'Try it' }).isDisabled(), true)
+    await page.getByLabel('High, slider').focus()
+    for (let i = 0; i < 5; i++) await page.keyboard.press('ArrowRight')
+    const high = page.getByRole('textbox', { name: 'High, /min' })
+    assert.equal(await high.inputValue(), String(Number(before.high) + 5))
+    await (await tabTo(page, 'button', 'Try it')).press('Enter')
+    await page.locator('.try-table').waitFor({ timeout: 60_000 })
+    assert.deepEqual(await limit(), before)
+    assert.deepEqual(await violations(page), [])
+    await tabTo(page, 'textbox', 'Why')
+    await page.keyboard.type('runs high since the fever')
+    await (await tabTo(page, 'button', 'Set this limit for this patient')).press('Enter')
+    await page.getByText('Set: Heart rate').waitFor()
+    assert.equal(Number((await limit()).high), Number(before.high) + 5)
+    assert.equal((await limit()).own.why, 'runs high since the fever')
+    await high.fill(String(Number(before.high) + 9))
+    await page.getByText('Try it again').waitFor()
+    assert.equal(await page.getByRole('button', { name: 'Set this limit for this patient' }).count(), 0)
+  },
+
+  async 'a rule is written, checked, put in force; who comes second is told'({ page }) {
+    const rules = () => server.api('/rules')
+    const first = await rules()
+    const put = (files, why, base) => fetch(server.address + '/api/v1/rules', { method: 'PUT', headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify({ files, why, base }) })
+    await page.goto(server.address + '/rules?tab=text&file=heart-rate.rule')
+    const text = page.getByRole('textbox', { name: 'Text of heart-rate.rule' })
+    await text.focus()
+    await page.keyboard.press('Control+Home')
+    await page.keyboard.type('whne\n')
+    await (await tabTo(page, 'button', 'Check')).press('Enter')
+    await page.getByText('heart-rate.rule, line 1, column 1').waitFor()
+    assert.equal(await page.getByRole('button', { name: 'Put in force' }).isDisabled(), true)
+    assert.deepEqual(await violations(page), [])
+    await text.focus()
+    await page.keyboard.press('Control+Home')
+    for (let i = 0; i < 4; i++) await page.keyboard.press('Delete')
+    await page.keyboard.type('# looked over')
+    await (await tabTo(page, 'button', 'Check')).press('Enter')
+    await page.getByText(/rules load and all \d+ tests pass/).waitFor()
+    assert.equal((await put(first.files.map((f) => (f.name === 'help.rule' ? { ...f, text: f.text + '\n# sooner\n' } : f)), 'was faster', first.version)).status, 200)
+    await (await tabTo(page, 'button', 'Put in force \u2026')).press('Enter')
+    await tabTo(page, 'textbox', 'Reason')
+    await page.keyboard.type('a remark')
+    await page.keyboard.press('Enter')
+    await page.getByText('Somebody was faster').waitFor()
+    await page.getByText('was faster', { exact: false }).first().waitFor()
+    assert.equal((await rules()).why, 'was faster')
+    await (await tabTo(page, 'button', 'Keep my text, over theirs')).press('Enter')
+    await (await tabTo(page, 'textbox', 'Reason')).press('Control+a')
+    await page.keyboard.type('a remark')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Put in force now' }).waitFor({ state: 'detached' })
+    assert.equal((await rules()).why, 'a remark')
+    await page.goto(server.address + '/rules?tab=versions')
+    await page.getByRole('cell', { name: 'a remark' }).waitFor()
+  },
 }
 
 let failed = 0

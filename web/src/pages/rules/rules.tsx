@@ -101,13 +101,13 @@ function Rule({ rule: r }: { rule: RuleRow }) {
       <summary>
         <PriorityWord priority={r.priority} />
         <b className="rule-title">{r.title}</b>
-        <code className="rule-when">{r.when}</code>
+        <code className="rule-when">{r.name}</code>
       </summary>
       <dl>
         <dt>{say('rules.applies')}</dt>
         <dd>{r.applies ? <code>{r.applies}</code> : say('rules.applies.all')}</dd>
         <dt>{say('rules.when')}</dt>
-        <dd>
+        <dd className="rule-lines">
           <code>{r.when}</code>
         </dd>
         {kinds.length > 0 && (
