@@ -86,7 +86,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, s serving) (err erro
 		}
 	}()
 	at := addresses{PID: os.Getpid()}
-	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"notifier", n.notifier.Run}, {"upkeep", n.upkeep}, {"downtime sheets", n.downtime}, {"counters", n.sample}, {"permissions", n.sweep}}
+	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"notifier", n.notifier.Run}, {"upkeep", n.upkeep}, {"downtime sheets", n.downtime}, {"limits to review", n.review}, {"counters", n.sample}, {"permissions", n.sweep}}
 	if c.MQTT != "" {
 		l, scheme, err := n.listen(c.MQTT, "mqtt")
 		if err != nil {

@@ -24,6 +24,7 @@ const (
 	AlarmRead      Action = "alarm.read"      // alarms, what happened to them and whom they were told
 	AlarmAct       Action = "alarm.act"       // acknowledge, take over, pause, switch off
 	LimitRead      Action = "limit.read"      // a patient's limits beside the defaults
+	LimitReview    Action = "limit.review"    // confirm a limit of a patient's own as it is
 	LimitWrite     Action = "limit.write"     // limits of a patient's own, and how the patient is to be judged
 	RuleRead       Action = "rule.read"       // the rules in force: no patient in them
 	RuleWrite      Action = "rule.write"      // put other rules in force
@@ -74,6 +75,7 @@ patient.plan      any           ward      -     -          -       -           -
 alarm.read        any           ward      ward  -          -       ward        ward  -      -       any    -
 alarm.act         any           ward      ward  -          -       -           -     -      -       any    -
 limit.read        any           ward      ward  -          -       ward        -     -      -       any    -
+limit.review      any           ward      ward  -          -       -           -     -      -       any    -
 limit.write       any           ward      -     -          -       -           -     -      -       any    -
 rule.read         any           any       any   any        any     any         -     -      -       any    -
 rule.write        any           -         -     -          -       -           -     -      -       any    -

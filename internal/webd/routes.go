@@ -85,6 +85,8 @@ var routes = []route{
 	{method: "GET", path: "/patients/{patient}/limits", action: auth.LimitRead, does: "the limits that hold, beside the defaults", out: List[EffectiveLimit]{}, view: true, do: (*Server).limits},
 	{method: "PUT", path: "/patients/{patient}/limits", action: auth.LimitWrite, does: "a limit of the patient's own, with a reason", in: limitBody{}, out: List[EffectiveLimit]{}, do: (*Server).setLimit},
 	{method: "DELETE", path: "/patients/{patient}/limits/{metric}", action: auth.LimitWrite, does: "the default holds again", in: whyBody{}, out: List[EffectiveLimit]{}, do: (*Server).endLimit},
+	{method: "POST", path: "/patients/{patient}/limits/{metric}/review", action: auth.LimitReview, does: "confirm a limit of the patient's own as it is, at the beginning of a shift", in: reviewBody{}, do: (*Server).reviewLimit},
+	{method: "GET", path: "/wards/{ward}/limits/review", action: auth.LimitRead, does: "limits that were set before the shift, and who confirmed them", out: List[LimitReview]{}, view: true, do: (*Server).limitsToReview},
 	{method: "GET", path: "/patients/{patient}/limits/history", action: auth.LimitRead, does: "every limit that the patient had, newest first", out: List[PastLimit]{}, view: true, do: (*Server).limitHistory},
 	{method: "GET", path: "/patients/{patient}/care", action: auth.PatientRead, does: "what judging must know of a patient", out: Care{}, view: true, do: (*Server).care},
 	{method: "PUT", path: "/patients/{patient}/care", action: auth.LimitWrite, does: "say which SpO2 scale holds and which conditions the patient has", in: careBody{}, out: Care{}, do: (*Server).setCare},
