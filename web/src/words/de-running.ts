@@ -143,7 +143,7 @@ export const dienst: Record<keyof typeof english, Phrase> = {
   'rules.default': 'wie sie mit Vigil kommen',
   'rules.unknown': 'niemand ist daf\u00fcr festgehalten',
   'rules.by': 'in Kraft gesetzt von {name}, {time}: {why}',
-  'rules.readOnly': 'Sie d\u00fcrfen sie lesen, eine \u00c4nderung pr\u00fcfen und versuchen; in Kraft setzt sie, wer verwaltet.',
+  'rules.readOnly': 'Sie d\u00fcrfen sie lesen und ihre Pr\u00fcfungen laufen lassen; \u00e4ndern darf sie, wer verwaltet.',
   'rules.tab.force': 'In Kraft',
   'rules.tab.text': 'Text',
   'rules.tab.versions': 'Versionen',

@@ -140,7 +140,7 @@ export const running = {
   'rules.default': 'as they come with Vigil',
   'rules.unknown': 'nobody is on record for it',
   'rules.by': 'put in force by {name}, {time}: {why}',
-  'rules.readOnly': 'You may read them, check a change and try it; an administrator puts it in force.',
+  'rules.readOnly': 'You may read them and run their tests; an administrator changes them.',
   'rules.tab.force': 'In force',
   'rules.tab.text': 'Text',
   'rules.tab.versions': 'Versions',
