@@ -41,6 +41,7 @@ func life(t *testing.T, d *store.DB, patient, device string, problem vital.Insta
 	got(d.Observe(ctx, entry("patient.observe"), store.Observation{ID: "o-" + patient, Patient: p, At: t0 + 5, Note: "round"}))(t)
 	got(d.Annotate(ctx, entry("patient.annotate"), store.Annotation{ID: "n-" + patient, Patient: p, At: t0 + 6, Text: "remark"}))(t)
 	got(d.SetStandby(ctx, entry("patient.standby"), store.Standby{ID: "s-" + patient, Patient: p, Reason: "theatre", From: t0, Until: 1 << 60}))(t)
+	must(t, d.PutEvidence(ctx, site, "al-"+patient, p, t0+9, []byte("evidence of "+patient)))
 	must(t, d.PutContact(ctx, entry("patient.write"), person.Contact{Patient: p, Name: "Contact of " + patient, Phone: "+4179", Detail: true}))
 	must(t, d.OpenPage(ctx, entry("alarm.emergency"), store.PageStep{
 		Page: store.Page{ID: "pg-" + patient, Alarm: "al-" + patient, Patient: p, Kind: "emergency", Priority: vital.High, At: t0 + 9},
