@@ -183,11 +183,12 @@ func scanAlarm(scan func(...any) error, a *AlarmRow) error {
 	return scan(jsonOf[alarm.Alarm]{&a.Alarm}, &a.Ward, &a.Bed)
 }
 
-// Alarms lists alarms.
+// Alarms lists alarms; those of sentinels only when their ward or patient is asked for.
 func (d *DB) Alarms(ctx context.Context, r Rows, f AlarmFilter) ([]AlarmRow, error) {
 	q := ask(selectAlarms, r.Site).
 		when(f.Patient != "", " AND a.patient = ?", f.Patient).
 		when(f.Ward != "", " AND a.ward = ?", f.Ward).
+		when(f.Patient == "" && f.Ward == "", " AND a.patient NOT LIKE '"+SentinelPrefix+"%'").
 		when(f.Open != nil && *f.Open, " AND a.closed = 0").
 		when(f.Open != nil && !*f.Open, " AND a.closed > 0").
 		when(f.From != 0, " AND a.raised >= ?", f.From).

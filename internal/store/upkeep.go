@@ -19,17 +19,19 @@ type Retention struct {
 	Removed int64 // rows, or frames, by the last run
 }
 
-// What can expire. Vitals, events, observations and the ledger never do.
+// What can expire. Vitals, events, observations and the ledger never do, nor does
+// an alarm of anybody who is not only played.
 const (
 	KeepRaw       = "raw"       // raw packets in the journal; the journal's own job removes them and reports here
 	KeepWaveforms = "waveforms" // waveform blocks
 	KeepProblems  = "problems"  // what could not be read
 	KeepMarks     = "marks"     // places of the journal by time
+	KeepTests     = "tests"     // alarms of sentinels, three a minute, with the pages about them
 	KeepSessions  = "sessions"  // sign-ins and links that have run out, retained messages that have expired
 )
 
 // standardDays hold until the site says otherwise.
-var standardDays = map[string]int{KeepRaw: 30, KeepWaveforms: 7, KeepProblems: 30, KeepMarks: 30, KeepSessions: 1}
+var standardDays = map[string]int{KeepRaw: 30, KeepWaveforms: 7, KeepProblems: 30, KeepMarks: 30, KeepTests: 2, KeepSessions: 1}
 
 const day = vital.Instant(24 * 3600 * 1000)
 
@@ -87,6 +89,13 @@ var expiry = map[string][]string{
 	KeepWaveforms: {"DELETE FROM wave WHERE id IN (SELECT w.id FROM series s JOIN wave w ON w.series = s.id WHERE s.site = $1 AND w.to_us / 1000 < $2 AND NOT w.damaged LIMIT $3)"},
 	KeepProblems:  {"DELETE FROM problem WHERE id IN (SELECT id FROM problem WHERE site = $1 AND at < $2 LIMIT $3)"},
 	KeepMarks:     {"DELETE FROM frame_mark WHERE site = $1 AND at < $2 AND $3 > 0"},
+	KeepTests: {
+		"DELETE FROM delivery WHERE site = $1 AND id IN (SELECT d.id FROM alarm a JOIN delivery d ON d.site = a.site AND d.alarm = a.id" + ofTests,
+		"DELETE FROM paging WHERE site = $1 AND page IN (SELECT p.id FROM alarm a JOIN page p ON p.site = a.site AND p.alarm = a.id JOIN paging g ON g.site = p.site AND g.page = p.id" + ofTests,
+		"DELETE FROM page WHERE site = $1 AND id IN (SELECT p.id FROM alarm a JOIN page p ON p.site = a.site AND p.alarm = a.id" + ofTests,
+		"DELETE FROM alarm_deed WHERE site = $1 AND id IN (SELECT d.id FROM alarm a JOIN alarm_deed d ON d.site = a.site AND d.alarm = a.id" + ofTests,
+		"DELETE FROM alarm WHERE site = $1 AND id IN (SELECT a.id FROM alarm a" + ofTests,
+	},
 	KeepSessions: {
 		"DELETE FROM session WHERE site = $1 AND expires < $2 AND $3 > 0",
 		"DELETE FROM link WHERE site = $1 AND expires < $2 AND $3 > 0",
@@ -94,6 +103,9 @@ var expiry = map[string][]string{
 		"DELETE FROM mqtt_retained WHERE site = $1 AND expires > 0 AND expires < $2 AND $3 > 0",
 	},
 }
+
+// ofTests are the alarms of sentinels that are over.
+const ofTests = " WHERE a.site = $1 AND a.patient LIKE '" + SentinelPrefix + "%' AND a.raised < $2 AND a.closed > 0 LIMIT $3)"
 
 const expireAtOnce = 1000
 
