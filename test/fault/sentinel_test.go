@@ -43,7 +43,9 @@ func sentinelFaults(t *testing.T, g *guarded) {
 	g.hear(30*time.Second, "start start")
 
 	var silent string // a second sentinel, which says nothing
-	g.fault("quiet", func() { silent = g.make("/sentinels", map[string]string{"name": "silent", "webhook": "https://127.0.0.1:1/"}) })
+	g.fault("quiet", func() {
+		silent = g.make("/sentinels", map[string]string{"name": "silent", "webhook": "https://127.0.0.1:1/"})
+	})
 	time.Sleep(60 * time.Second)
 	if said := g.told(); said != "" {
 		t.Errorf("false alarm in 60 s of quiet: %s", said)
