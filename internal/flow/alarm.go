@@ -195,3 +195,12 @@ func (f *Flow) Scores(patient vital.PatientID) []score.Result {
 	defer p.mu.RUnlock()
 	return p.board.Scores(patient)
 }
+
+// Baselines returns how the vital signs of a patient stand against what is usual
+// for the person.
+func (f *Flow) Baselines(patient vital.PatientID) []watch.Baseline {
+	p := f.parts[f.readingsPartition(patient, "")]
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.board.Baselines(patient)
+}

@@ -50,6 +50,7 @@ type judged struct {
 	Alarms  alarm.State
 	Silence map[string]vital.Finding // about the watching: those that stand, by key
 	Scores  map[string]scored
+	Habits  map[string]*habit `json:",omitempty"` // what is usual, by metric
 
 	subject   rule.Subject // derived from About; rebuilt when it or time changes it
 	changesAt vital.Instant
@@ -167,6 +168,7 @@ func (b *Board) judgeReading(p *patient, r vital.Reading) {
 	if !p.Present {
 		return
 	}
+	b.learn(p, &r)
 	b.found(r.Patient, p, b.rules.Reading(&p.Rules, &p.subject, r, b.clock), b.clock)
 }
 
@@ -191,6 +193,7 @@ func (b *Board) judgeTick(id vital.PatientID, p *patient, at vital.Instant) {
 			b.adopt(id, p, at)
 		}
 		b.derive(id, p, at)
+		b.compare(id, p, at)
 		b.found(id, p, b.rules.Tick(&p.Rules, &p.subject, at), at)
 	}
 	if len(p.Alarms.Alarms)+len(p.Alarms.Offs) > 0 {
@@ -227,7 +230,7 @@ func label(metric string) string {
 // leave closes everything: the patient was discharged.
 func (b *Board) leave(p *patient, at vital.Instant) {
 	b.step(p, alarm.Input{Now: at, Leave: true})
-	p.Rules, p.Silence, p.Scores = rule.State{}, nil, nil
+	p.Rules, p.Silence, p.Scores, p.Habits = rule.State{}, nil, nil, nil
 }
 
 // Alarms returns the open alarms of a patient, highest first.

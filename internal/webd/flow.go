@@ -43,6 +43,8 @@ type Judged interface {
 	Offs(patient vital.PatientID) []alarm.Switch
 	// Scores returns the scores of a patient as they were last computed.
 	Scores(patient vital.PatientID) []score.Result
+	// Baselines returns how the vital signs stand against what is usual.
+	Baselines(patient vital.PatientID) []watch.Baseline
 }
 
 // History is what was recorded: the store, and what is still in memory.

@@ -51,7 +51,10 @@ func (j *judged) Alarms(_ context.Context, rows store.Rows, patients []vital.Pat
 
 func (j *judged) Limits(p vital.PatientID) []rule.Effective { return j.limits[p] }
 func (j *judged) Scores(p vital.PatientID) []score.Result   { return j.scores[p] }
-func (j *judged) Rules() *rule.Set                          { j.lock.Lock(); defer j.lock.Unlock(); return j.set }
+func (j *judged) Baselines(vital.PatientID) []watch.Baseline {
+	return []watch.Baseline{{Metric: "heart-rate", Unit: "/min", Ready: true, Days: 15, Center: 70, Spread: 2, Current: true, Now: 80, Z: 5, At: 1000}, {Metric: "resp-rate", Unit: "/min", Center: 9, Z: 9}}
+}
+func (j *judged) Rules() *rule.Set { j.lock.Lock(); defer j.lock.Unlock(); return j.set }
 
 func (j *judged) Offs(p vital.PatientID) []alarm.Switch {
 	j.lock.Lock()

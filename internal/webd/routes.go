@@ -90,6 +90,7 @@ var routes = []route{
 	{method: "GET", path: "/patients/{patient}/limits/history", action: auth.LimitRead, does: "every limit that the patient had, newest first", out: List[PastLimit]{}, view: true, do: (*Server).limitHistory},
 	{method: "GET", path: "/patients/{patient}/care", action: auth.PatientRead, does: "what judging must know of a patient", out: Care{}, view: true, do: (*Server).care},
 	{method: "PUT", path: "/patients/{patient}/care", action: auth.LimitWrite, does: "say which SpO2 scale holds and which conditions the patient has", in: careBody{}, out: Care{}, do: (*Server).setCare},
+	{method: "GET", path: "/patients/{patient}/baseline", action: auth.PatientRead, does: "what is usual for the person at this time of day, and how far the hour in progress is from it", out: List[Baseline]{}, view: true, do: (*Server).baseline},
 	{method: "GET", path: "/patients/{patient}/scores", action: auth.PatientRead, does: "early warning scores with what they rest on", out: List[Score]{}, view: true, do: (*Server).scores},
 
 	{method: "GET", path: "/alarms", action: auth.AlarmRead, does: "alarms: open ones, the most urgent first; others, the newest first", query: alarmQuery, out: List[Alarm]{}, do: (*Server).alarms},
