@@ -86,8 +86,8 @@ type (
 	delivered struct{ id, page, person, channel, state string }
 )
 
-// blow of a run of alarms: what happened from then on, until the server that it
-// struck was gone.
+// struck is a fault: from then on the server was not to be trusted, until it was
+// gone.
 type struck struct {
 	from, until time.Time
 	cut         bool

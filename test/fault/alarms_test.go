@@ -14,8 +14,8 @@ import (
 	"github.com/vigilcare/vigil/vital"
 )
 
-// TestAlarms kills the real program twice while patients become ill, and cuts the
-// power of its disk once where that is allowed.
+// TestAlarms kills the real program twice while patients become ill; the power is
+// cut by make fault-alarms.
 func TestAlarms(t *testing.T) {
 	if os.Getenv("VIGIL_FAULT") == "" {
 		need.Missing(t, "faults are struck when VIGIL_FAULT=1 (make verify)")
