@@ -37,9 +37,9 @@ const paths = {
   },
 
   async 'a stranger finds who is worst, why and since when, and acknowledges, in three actions'({ page }) {
-    // Her own upper limit far below her heart rate: an alarm that is certain.
+    // Her own lower limit above her saturation: an alarm that is certain.
     const worst = beds[1]
-    const limit = await fetch(`${server.address}/api/v1/patients/${worst.patient.id}/limits`, { method: 'PUT', headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify({ metric: 'heart-rate', unit: '/min', low: null, high: 45, why: 'to see an alarm', minutes: 30 }) })
+    const limit = await fetch(`${server.address}/api/v1/patients/${worst.patient.id}/limits`, { method: 'PUT', headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify({ metric: 'spo2', unit: '%', low: 100, high: null, why: 'to see an alarm', minutes: 30 }) })
     assert.equal(limit.status, 200, await limit.text())
     await page.goto(server.address)
     const lead = page.locator('.alarm-row[data-lead]')
@@ -47,12 +47,12 @@ const paths = {
     await page.locator(`.tile[data-bed="${worst.id}"][data-alarm]`).waitFor()
     await page.keyboard.press('o') // 1: why, and since when
     const one = page.locator('.alarm-one')
-    await one.getByText('Heart rate high').first().waitFor()
+    await one.getByText('Oxygen saturation low').first().waitFor()
     assert.match(await one.innerText(), /Since\s+\d\d:\d\d:\d\d/)
     await one.getByRole('button', { name: 'Acknowledge' }).click() // 2
     await one.getByText(/^acknowledged by/).waitFor({ timeout: 5_000 })
     const { items } = await server.api(`/alarms?patient=${worst.patient.id}`)
-    assert.ok(items.find((a) => a.rule === 'heart-rate-high')?.acknowledged, 'the server keeps who acknowledged')
+    assert.ok(items.find((a) => a.rule === 'spo2-low')?.acknowledged, 'the server keeps who acknowledged')
   },
 
   async 'traces move: the canvas changes from moment to moment'({ page }) {
