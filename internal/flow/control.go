@@ -20,7 +20,7 @@ func (f *Flow) Changed(ctx context.Context) error {
 	if err := f.reload(ctx); err != nil {
 		return err
 	}
-	last, err := f.newest(ctx)
+	last, err := f.db.NewestControl(ctx, f.site)
 	if err != nil || last == 0 {
 		return err
 	}
@@ -29,15 +29,6 @@ func (f *Flow) Changed(ctx context.Context) error {
 	default:
 	}
 	return f.applied(ctx, last)
-}
-
-// newest returns the newest decision that is not journalled, 0: none.
-func (f *Flow) newest(ctx context.Context) (int64, error) {
-	pending, err := f.db.PendingControls(ctx, f.site, 500)
-	if err != nil || len(pending) == 0 {
-		return 0, err
-	}
-	return pending[len(pending)-1].ID, nil
 }
 
 // applied waits until every partition has applied decision id, so that the next
@@ -109,16 +100,52 @@ func (f *Flow) controlForever(ctx context.Context) error {
 	}
 }
 
+// Bounds of what one frame of decisions holds: each frame waits for its sync in
+// every partition, and a hundred admissions are not a hundred syncs.
+const (
+	mostControls     = 64
+	mostControlBytes = 128 << 10
+	controlsAtOnce   = 500 // read from the store
+)
+
 func (f *Flow) journalControls(ctx context.Context) error {
-	pending, err := f.db.PendingControls(ctx, f.site, 500)
-	if err != nil {
-		return vital.Errorf(vital.KindOf(err), "read the pending decisions: %w", err)
+	for {
+		// What was journalled and is not marked yet is on its way: its commit comes.
+		pending, err := f.db.ControlsAfter(ctx, f.site, f.journalled, controlsAtOnce)
+		if err != nil {
+			return vital.Errorf(vital.KindOf(err), "read the pending decisions: %w", err)
+		}
+		if err := f.journalAll(ctx, pending); err != nil {
+			return err
+		}
+		if len(pending) < controlsAtOnce {
+			return nil
+		}
+	}
+}
+
+func (f *Flow) journalAll(ctx context.Context, pending []store.Control) error {
+	wards := map[vital.WardID]store.Ward{}
+	var records []journal.Record
+	var newest int64
+	size := 0
+	flush := func() error {
+		if len(records) == 0 {
+			return nil
+		}
+		// Partition 0 is last: it marks a decision as journalled, which is true only
+		// when every partition has it.
+		for _, w := range slices.Backward(f.writers) {
+			if _, err := w.AppendFrame(ctx, records); err != nil {
+				return vital.Errorf(vital.KindOf(err), "journal decisions up to %d: %w", newest, err)
+			}
+		}
+		f.journalled = newest
+		records, size = nil, 0
+		return nil
 	}
 	for _, c := range pending {
-		if c.ID <= f.journalled {
-			continue // on its way: the commit that marks it has not come yet
-		}
-		facts, err := f.factsOf(ctx, c)
+		facts, err := f.factsOf(ctx, c, wards)
 		if err != nil {
 			return err
 		}
@@ -126,18 +153,19 @@ func (f *Flow) journalControls(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, w := range f.writers {
-			if _, err := w.AppendFrame(ctx, []journal.Record{{Kind: journal.KindControl, Body: body}}); err != nil {
-				return vital.Errorf(vital.KindOf(err), "journal decision %d (%s): %w", c.ID, c.Kind, err)
+		if len(records) == mostControls || size+len(body) > mostControlBytes {
+			if err := flush(); err != nil {
+				return err
 			}
 		}
-		f.journalled = c.ID
+		records = append(records, journal.Record{Kind: journal.KindControl, Body: body})
+		newest, size = c.ID, size+len(body)
 	}
-	return nil
+	return flush()
 }
 
 // factsOf says what is now true of the patients that a decision touches.
-func (f *Flow) factsOf(ctx context.Context, c store.Control) ([]watch.Facts, error) {
+func (f *Flow) factsOf(ctx context.Context, c store.Control, wards map[vital.WardID]store.Ward) ([]watch.Facts, error) {
 	switch c.Kind {
 	case store.ControlAlarm, store.ControlReport, store.ControlRules:
 		return nil, nil // they carry all that the watch needs
@@ -155,7 +183,7 @@ func (f *Flow) factsOf(ctx context.Context, c store.Control) ([]watch.Facts, err
 	}
 	facts := make([]watch.Facts, 0, len(ids))
 	for _, id := range ids {
-		one, err := f.facts(ctx, id)
+		one, err := f.factsIn(ctx, id, wards)
 		if err != nil {
 			return nil, vital.Errorf(vital.KindOf(err), "collect what is expected of %s: %w", id, err)
 		}
@@ -164,7 +192,14 @@ func (f *Flow) factsOf(ctx context.Context, c store.Control) ([]watch.Facts, err
 	return facts, nil
 }
 
+// facts collects what is true of a patient now.
 func (f *Flow) facts(ctx context.Context, id vital.PatientID) (watch.Facts, error) {
+	return f.factsIn(ctx, id, map[vital.WardID]store.Ward{})
+}
+
+// factsIn is facts. Wards remembers those that were
+// looked up: most decisions that come together are about the same few.
+func (f *Flow) factsIn(ctx context.Context, id vital.PatientID, wards map[vital.WardID]store.Ward) (watch.Facts, error) {
 	all := store.Everything(f.site)
 	out := watch.Facts{Patient: id}
 	admissions, err := f.db.Admissions(ctx, all, id)
@@ -180,9 +215,12 @@ func (f *Flow) facts(ctx context.Context, id vital.PatientID) (watch.Facts, erro
 			continue
 		}
 		out.Present = true
-		ward, err := f.db.Ward(ctx, all, a.Ward)
-		if err != nil {
-			return out, err
+		ward, known := wards[a.Ward]
+		if !known {
+			if ward, err = f.db.Ward(ctx, all, a.Ward); err != nil {
+				return out, err
+			}
+			wards[a.Ward] = ward
 		}
 		out.About.Ward, out.About.WardKind, out.About.Zone = string(ward.ID), ward.Kind, ward.Zone
 	}

@@ -54,6 +54,22 @@ func (t *tx) decide(site vital.Site, kind string, at vital.Instant, body any) (i
 	return id, err
 }
 
+// NewestControl returns the newest decision that the flow has not journalled yet,
+// 0: none.
+func (d *DB) NewestControl(ctx context.Context, site vital.Site) (int64, error) {
+	q := ask("SELECT COALESCE(MAX(id), 0) FROM control WHERE site = ? AND journalled = ?", site, false)
+	return one(ctx, d.read, q, "the newest decision", func(scan func(...any) error, id *int64) error { return scan(id) })
+}
+
+// ControlsAfter returns what the flow has not journalled yet and is newer than
+// one that it has, oldest first.
+func (d *DB) ControlsAfter(ctx context.Context, site vital.Site, after int64, limit int) ([]Control, error) {
+	q := ask("SELECT id, at, kind, body FROM control WHERE site = ? AND journalled = ? AND id > ? ORDER BY id LIMIT ?", site, false, after, limit)
+	return collect(ctx, d.read, q, func(scan func(...any) error, c *Control) error {
+		return scan(&c.ID, &c.At, &c.Kind, &c.Body)
+	})
+}
+
 // PendingControls returns what the flow has not journalled yet, oldest first.
 func (d *DB) PendingControls(ctx context.Context, site vital.Site, limit int) ([]Control, error) {
 	q := ask("SELECT id, at, kind, body FROM control WHERE site = ? AND journalled = ? ORDER BY id LIMIT ?", site, false, atMost(limit, 100))
