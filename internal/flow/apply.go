@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime"
+	"time"
 
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/ingest"
@@ -193,7 +194,7 @@ func (p *partition) batch(ctx context.Context, first journal.Frame, more <-chan 
 		return err
 	}
 	for _, f := range frames {
-		if err := p.apply(ctx, f); err != nil {
+		if err := p.apply(ctx, f, len(frames) > 1); err != nil {
 			return err
 		}
 	}
@@ -230,7 +231,7 @@ func (p *partition) open(ctx context.Context, frames []opened) error {
 			if rec.Kind != journal.KindReading || rec.Shredded {
 				continue
 			}
-			breathe(j)
+			p.breath.take(len(frames) > 1)
 			t, err := ingest.DecodeBatch(rec.Body)
 			if err != nil {
 				return vital.Errorf(vital.KindOf(err), "read record %d of frame %d of readings %d: %w", j, f.frame.Seq, p.number, err)
@@ -247,13 +248,31 @@ func (p *partition) open(ctx context.Context, frames []opened) error {
 	return p.f.db.MakeSeries(ctx, unknown)
 }
 
-// breathe lets others run now and then. Decoding is all arithmetic, and Go lets
+// breath lets others run now and then. Decoding is all arithmetic, and Go lets
 // such work run for ten milliseconds before it turns to somebody else: to a
 // committer, say, whose frame is on the disk and whose senders wait to be told.
-func breathe(i int) {
-	if i%8 == 7 {
-		runtime.Gosched()
+//
+// Who yields waits until everybody else has had a turn, and a thousand
+// connections that are told their packets are safe take long: so work that is
+// behind holds on longer. An alarm that stands in the journal and on no screen is
+// worse than an acknowledgement two milliseconds later.
+type breath struct{ since time.Time }
+
+const (
+	breathApart  = 200 * time.Microsecond
+	breathBehind = 2 * time.Millisecond // while frames wait
+)
+
+func (b *breath) take(behind bool) {
+	apart := breathApart
+	if behind {
+		apart = breathBehind
 	}
+	if time.Since(b.since) < apart {
+		return
+	}
+	runtime.Gosched()
+	b.since = time.Now()
 }
 
 // park writes a last snapshot, so that the next start has little to run again.

@@ -41,6 +41,7 @@ type partition struct {
 	reworded  map[string]alarm.Alarm               // alarms whose text alone changed since the last commit
 	effects   effects
 	shown     shown
+	breath    breath
 }
 
 type headKey struct {
@@ -63,11 +64,11 @@ type effects struct {
 	snapshot bool
 }
 
-// apply runs one frame through the partition.
-func (p *partition) apply(ctx context.Context, f opened) error {
+// apply runs one frame through the partition; behind: it is not the only one.
+func (p *partition) apply(ctx context.Context, f opened, behind bool) error {
 	p.board.Sealed(f.frame.Sealed)
 	for i, rec := range f.frame.Records {
-		breathe(i)
+		p.breath.take(behind)
 		if rec.Shredded {
 			continue
 		}

@@ -26,6 +26,8 @@ type rawPartition struct {
 	savedAt  vital.Instant // when the mark was last written
 	again    []reach       // by readings partition: recorded before this start
 	wrote    []reach       // by readings partition: how many records of the present packet
+	breath   breath
+	behind   bool // frames wait
 }
 
 func (r *rawPartition) run(ctx context.Context) error {
@@ -78,12 +80,14 @@ func (r *rawPartition) run(ctx context.Context) error {
 // the journal before it goes on: at most one batch can be half recorded.
 func (r *rawPartition) batch(ctx context.Context, first journal.Frame, more <-chan journal.Frame) error {
 	var w recording
+	r.behind = len(more) > 0
 	if err := r.frame(ctx, first, &w); err != nil {
 		return err
 	}
 	for range 63 {
 		select {
 		case f := <-more:
+			r.behind = true
 			if err := r.frame(ctx, f, &w); err != nil {
 				return err
 			}
@@ -152,7 +156,7 @@ func (r *rawPartition) frame(ctx context.Context, f journal.Frame, w *recording)
 		}
 		w.infos = append(w.infos, info)
 		r.received.Store(int64(info.Received))
-		breathe(i)
+		r.breath.take(r.behind)
 	}
 	r.done = f.Seq
 	return nil
