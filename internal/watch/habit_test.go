@@ -136,3 +136,22 @@ func TestBaselineIsSmall(t *testing.T) {
 		t.Errorf("a baseline takes %d bytes of the snapshot", len(with)-len(without))
 	}
 }
+
+// A day in alarm does not become usual.
+func TestBaselineStandsStillInAlarm(t *testing.T) {
+	usual, _ := lived(t, 20, false)
+	before := usual.Baselines("p-1")[0]
+	start := day.Add(20 * 24 * time.Hour)
+	b, _ := lived(t, 20, false)
+	for at := start; at < start.Add(25*time.Hour); at += 10_000 {
+		beat(b, at, 150)
+		b.Tick(at+1000, 0)
+	}
+	wrong := false
+	for _, a := range b.Alarms("p-1") {
+		wrong = wrong || !a.Technical
+	}
+	if v := b.Baselines("p-1")[0]; !wrong || v.Days > before.Days || v.Center > 80 {
+		t.Errorf("alarm %v: %+v, before %+v", wrong, v, before)
+	}
+}
