@@ -234,9 +234,11 @@ func (f *Flow) factsIn(ctx context.Context, id vital.PatientID, wards map[vital.
 			continue
 		}
 		out.Devices = append(out.Devices, b.Device)
-		if d, ok := f.o.Registry.Device(b.Device); ok {
-			kinds = append(kinds, d.Kind)
+		kind, err := f.kindOf(ctx, b.Device)
+		if err != nil {
+			return out, err
 		}
+		kinds = append(kinds, kind)
 	}
 	slices.Sort(out.Devices)
 	out.Links = f.waysOf(out.Devices)
@@ -264,6 +266,16 @@ func (f *Flow) factsIn(ctx context.Context, id vital.PatientID, wards map[vital.
 		out.Standby = watch.Standby{Reason: standby.Reason, By: standby.By, From: standby.From, Until: standby.Until}
 	}
 	return out, nil
+}
+
+// kindOf returns what kind a device is. The registry may not know it yet: a
+// decision is journalled by the clock too, before anybody said that there is one.
+func (f *Flow) kindOf(ctx context.Context, id vital.DeviceID) (string, error) {
+	if d, ok := f.o.Registry.Device(id); ok {
+		return d.Kind, nil
+	}
+	d, err := f.db.Device(ctx, store.Everything(f.site), id)
+	return d.Kind, err
 }
 
 // about says what bears on how a patient is judged.
