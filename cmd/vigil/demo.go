@@ -115,6 +115,12 @@ func (n *node) furnish(ctx context.Context, beds int) ([]monitor, error) {
 	if err := n.staff(ctx); err != nil {
 		return nil, vital.Errorf(vital.KindOf(err), "put staff on duty: %w", err)
 	}
+	if err := n.flow.Changed(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.firstRounds(ctx); err != nil {
+		return nil, err
+	}
 	return monitors, n.flow.Changed(ctx)
 }
 
