@@ -37,6 +37,7 @@ func life(t *testing.T, d *store.DB, patient, device string, problem vital.Insta
 		Deeds:    []store.AlarmDeed{{Alarm: "al-" + patient, Patient: p, At: t0 + 8, Kind: alarm.Raised, Command: commandOf(patient)}},
 	})
 	got(d.SetLimit(ctx, entry("limit.set"), store.OwnLimit{ID: "l-" + patient, Patient: p, Metric: "spo2", Unit: "%", Low: decimal(t, "88"), Why: "COPD", From: t0}))(t)
+	must(t, d.ReviewLimit(ctx, entry("limit.review"), p, "spo2", "u-1", "as before"))
 	got(d.SetCare(ctx, entry("care.set"), store.Care{Patient: p, SpO2Scale: 2, At: t0}))(t)
 	got(d.Observe(ctx, entry("patient.observe"), store.Observation{ID: "o-" + patient, Patient: p, At: t0 + 5, Note: "round"}))(t)
 	got(d.Annotate(ctx, entry("patient.annotate"), store.Annotation{ID: "n-" + patient, Patient: p, At: t0 + 6, Text: "remark"}))(t)
@@ -86,6 +87,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Ward "+string(w)] = func() (any, error) { return d.Ward(ctx, r, w) }
 		all["Shifts "+string(w)] = func() (any, error) { return d.Shifts(ctx, r, w, 0, t0+1e9) }
 		all["StaysIn "+string(w)] = func() (any, error) { return d.StaysIn(ctx, r, w, 0, t0+1e9) }
+		all["LimitsToReview "+string(w)] = func() (any, error) { return d.LimitsToReview(ctx, r, w, t0+1) }
 		all["Cover "+string(w)] = func() (any, error) { return d.Cover(ctx, r, w, t0+1) }
 		all["ChainOf "+string(w)] = func() (any, error) { return d.ChainOf(ctx, r, w) }
 		all["Rooms "+string(w)] = func() (any, error) { return d.Rooms(ctx, r, w) }
@@ -122,6 +124,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Alarm "+n] = func() (any, error) { return d.Alarm(ctx, r, "al-p-"+n) }
 		all["AlarmDeeds "+n] = func() (any, error) { return d.AlarmDeeds(ctx, r, "al-p-"+n) }
 		all["Spans "+n] = func() (any, error) { return d.Spans(ctx, r, p, 0, 0) }
+		all["Reviews "+n] = func() (any, error) { return d.Reviews(ctx, r, p, 0, 1<<60) }
 		all["EvidenceOf "+n] = func() (any, error) { return d.EvidenceOf(ctx, r, "al-p-"+n) }
 		all["DeliveriesOf "+n] = func() (any, error) { return d.DeliveriesOf(ctx, r, "al-p-"+n) }
 		all["ContactOf "+n] = func() (any, error) { return d.ContactOf(ctx, r, p) }
