@@ -44,7 +44,7 @@ silence: ## is every silence told as it is? ROUNDS=1000 faults in accelerated ti
 	/tmp/vigil-fault-rig -kind silence
 
 sentinel: ## (root for the disk) break a server under a sentinel and print the seconds until it is heard: four minutes
-	VIGIL_SENTINEL=1 go test -count 1 -timeout 6m -run 'TestSentinel$$' -v ./test/fault
+	go test -tags sentinel -count 1 -timeout 6m -run 'TestSentinel$$' -v ./test/fault
 
 bench: ## all figures of this machine, as JSON lines
 	scripts/bench.sh

@@ -78,6 +78,7 @@ step "tests, PostgreSQL and foreign clients included" tests
 step "fuzz" scripts/fuzz.sh "$fuzztime"
 if [ "$(id -u)" = 0 ]; then
 	step "power cut, kill, disk full" faults
+	step "a server broken under a sentinel" make sentinel
 else
 	echo "faults need root"
 	[ "$require" != all ] || failed+=("faults need root")

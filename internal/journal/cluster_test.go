@@ -79,6 +79,21 @@ func clusterOptions(servers []*server.Server) journal.JetStreamOptions {
 	return o
 }
 
+// openCluster opens the log. Servers that got no processor for a while take each
+// other for gone, and refuse; they come back by themselves.
+func openCluster(t *testing.T, servers []*server.Server) *journal.JetStream {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(500 * time.Millisecond) {
+		l, err := journal.OpenJetStream(context.Background(), clusterOptions(servers))
+		if err == nil {
+			return l
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Both parts of one test, since starting the cluster is what takes the time.
 func TestAClusterIsALog(t *testing.T) {
 	if testing.Short() {
@@ -91,10 +106,7 @@ func TestAClusterIsALog(t *testing.T) {
 		}
 		journaltest.Run(t, func(t *testing.T) journal.Log {
 			clearCluster(t, servers)
-			l, err := journal.OpenJetStream(context.Background(), clusterOptions(servers))
-			if err != nil {
-				t.Fatal(err)
-			}
+			l := openCluster(t, servers)
 			t.Cleanup(func() { l.Close() })
 			return l
 		})

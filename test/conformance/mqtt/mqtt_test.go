@@ -237,6 +237,7 @@ func TestMosquittoWillAndRetained(t *testing.T) {
 	if got := strings.TrimSpace(output(t, cmd)); got != "v1/monitor-1/status retained 1" {
 		t.Errorf("retained: %q", got)
 	}
+	s.until("the asker has left", func() bool { return s.server.Stats().Subscriptions == 0 })
 	sleeper := mosquitto(t, s, "mosquitto_sub", "5", call{id: "monitor-1", user: "monitor-1"}, "-t", "v1/monitor-1/command",
 		"--will-topic", "v1/monitor-1/event", "--will-payload", "gone", "--will-qos", "1")
 	if err := sleeper.Start(); err != nil {
