@@ -3,6 +3,7 @@ package watch
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/vigilcare/vigil/alarm"
@@ -101,13 +102,24 @@ func sooner(a, b vital.Instant) vital.Instant {
 	return min(a, b)
 }
 
-// localTime returns the ward's clock on the wall. A zone that this machine does
-// not know is UTC: a doctor's warning says so at the start.
+// zones are the places whose clock was looked up. Looking up reads a file and
+// keeps some 5 kB, and a start or a change of rules asks for every patient.
+var zones sync.Map // of *time.Location, by name
+
+// localTime returns the ward's clock on the wall. A ward is not taken with a zone
+// that the machine does not know; on one that knows fewer it is UTC.
 func localTime(zone string) func(vital.Instant) (int, time.Weekday) {
-	where, err := time.LoadLocation(zone)
-	if err != nil {
-		where = time.UTC
+	known, ok := zones.Load(zone)
+	if !ok {
+		where, err := time.LoadLocation(zone)
+		if err != nil {
+			where = time.UTC
+		} else {
+			zones.Store(zone, where)
+		}
+		known = where
 	}
+	where := known.(*time.Location)
 	return func(at vital.Instant) (int, time.Weekday) {
 		t := at.Time().In(where)
 		return t.Hour()*60 + t.Minute(), t.Weekday()
