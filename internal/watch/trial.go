@@ -29,12 +29,9 @@ type Trial struct {
 	commands int64
 }
 
-// trialTick is the grid of time of a trial, ms, as the flow's.
-const trialTick = 5000
-
 // NewTrial begins a trial at a time, of a patient of whom that is known.
 func NewTrial(set *rule.Set, about About, patient vital.PatientID, from vital.Instant) *Trial {
-	t := &Trial{board: NewBoard(set), patient: patient, next: from - from%trialTick + trialTick, open: map[string]int{}}
+	t := &Trial{board: NewBoard(set), patient: patient, next: from - from%TickEvery + TickEvery, open: map[string]int{}}
 	t.board.Facts(Facts{Patient: patient, Present: true, About: about}, from)
 	t.drain()
 	return t
@@ -63,7 +60,7 @@ func (t *Trial) End(to vital.Instant) []Episode {
 }
 
 func (t *Trial) pass(to vital.Instant) {
-	for ; t.next <= to; t.next += trialTick {
+	for ; t.next <= to; t.next += TickEvery {
 		t.board.Tick(t.next, 0)
 		t.drain()
 	}
