@@ -37,6 +37,8 @@ type scored struct {
 
 // derive computes every score of a patient whose inputs are new.
 func (b *Board) derive(id vital.PatientID, p *patient, at vital.Instant) {
+	var v score.Vitals
+	collected := false // the same for every score
 	for _, s := range score.Catalogue {
 		newest := p.newest(s.Reads)
 		if newest == nil {
@@ -46,7 +48,9 @@ func (b *Board) derive(id vital.PatientID, p *patient, at vital.Instant) {
 		if newest.Clocks.Receive == old.Inputs && at.Sub(old.Result.At) < time.Minute {
 			continue
 		}
-		v := p.vitals()
+		if !collected {
+			v, collected = p.vitals(), true
+		}
 		v.Repeat = old.Repeat
 		r := s.Compute(v, at)
 		now := scored{Result: r, Repeat: cmp.Or(r.Repeat, old.Repeat), Inputs: newest.Clocks.Receive, Told: old.Told, Value: old.Value}
@@ -79,15 +83,21 @@ func worthTelling(s score.Score, r score.Result) (bool, vital.Quality) {
 }
 
 func (b *Board) tellScore(id vital.PatientID, p *patient, s score.Score, r score.Result, newest *vital.Reading, q vital.Quality, at vital.Instant) {
-	reading := vital.Reading{
-		Site: newest.Site, Device: deriver, Patient: id, Metric: s.Metric, Unit: s.Unit, Value: vital.Num(r.Score),
-		Clocks:  vital.Clocks{Device: at, Receive: at, Effective: at, Uncertainty: -1},
-		Quality: q | newest.Quality&(vital.Demo|vital.Test), Source: newest.Source, Decoder: s.Name + "@" + s.Version,
-	}
-	b.derived = append(b.derived, reading)
-	p.Latest[s.Metric] = []vital.Reading{reading}
-	b.touch(id, s.Metric)
-	b.judgeReading(p, reading)
+	b.tellDerived(id, p, newest, at, vital.Reading{
+		Metric: s.Metric, Unit: s.Unit, Value: vital.Num(r.Score), Quality: q, Decoder: s.Name + "@" + s.Version,
+	})
+}
+
+// tellDerived passes on what was computed at a time, with newest as the newest of
+// what it rests on: as a reading like any other.
+func (b *Board) tellDerived(id vital.PatientID, p *patient, newest *vital.Reading, at vital.Instant, r vital.Reading) {
+	r.Site, r.Device, r.Patient, r.Source = newest.Site, deriver, id, newest.Source
+	r.Clocks = vital.Clocks{Device: at, Receive: at, Effective: at, Uncertainty: -1}
+	r.Quality |= vital.Derived | newest.Quality&(vital.Demo|vital.Test)
+	b.derived = append(b.derived, r)
+	p.Latest[r.Metric] = []vital.Reading{r}
+	b.touch(id, r.Metric)
+	b.judgeReading(p, r)
 }
 
 // newest returns the newest of the shown values of some metrics.
@@ -103,13 +113,7 @@ func (p *patient) newest(metrics []string) *vital.Reading {
 
 // vitals collects what the scores read.
 func (p *patient) vitals() score.Vitals {
-	trusted := vital.Quality(0) // a demonstration's data counts in its own world
-	if p.About.Demo {
-		trusted |= vital.Demo
-	}
-	if p.About.Test {
-		trusted |= vital.Test
-	}
+	trusted := p.About.trusted()
 	v := score.Collect(func(metric string) score.Input {
 		list := p.Latest[metric]
 		if len(list) == 0 {

@@ -70,14 +70,7 @@ func (b *Board) learn(p *patient, r *vital.Reading) {
 			if source != r.Metric {
 				continue
 			}
-			trusted := vital.Quality(0)
-			if p.About.Demo {
-				trusted |= vital.Demo
-			}
-			if p.About.Test {
-				trusted |= vital.Test
-			}
-			if r.Value.IsCode() || r.Unit != habitUnit || r.Quality&vital.Doubtful&^trusted != 0 {
+			if r.Value.IsCode() || r.Unit != habitUnit || r.Quality&vital.Doubtful&^p.About.trusted() != 0 {
 				return
 			}
 			k := p.Habits[h.metric]
@@ -144,15 +137,9 @@ func (b *Board) tellHabit(id vital.PatientID, p *patient, metric string, sources
 		return
 	}
 	tenths := math.Round(max(-habitMost, min(habitMost, z)) * 10)
-	reading := vital.Reading{
-		Site: newest.Site, Device: deriver, Patient: id, Metric: metric, Unit: "{z}", Value: vital.Num(vital.Decimal{Mantissa: int64(tenths), Exponent: -1}),
-		Clocks:  vital.Clocks{Device: at, Receive: at, Effective: at, Uncertainty: -1},
-		Quality: vital.Derived | newest.Quality&(vital.Demo|vital.Test), Source: newest.Source, Decoder: "baseline@1",
-	}
-	b.derived = append(b.derived, reading)
-	p.Latest[metric] = []vital.Reading{reading}
-	b.touch(id, metric)
-	b.judgeReading(p, reading)
+	b.tellDerived(id, p, newest, at, vital.Reading{
+		Metric: metric, Unit: "{z}", Value: vital.Num(vital.Decimal{Mantissa: int64(tenths), Exponent: -1}), Decoder: "baseline@1",
+	})
 }
 
 // Baselines returns how the vital signs of a patient stand against what is usual.

@@ -33,6 +33,18 @@ type About struct {
 	Policy     *alarm.Policy `json:"policy,omitempty"` // nil: the default
 }
 
+// trusted are the remarks that do not make a value of this patient doubtful: a
+// demonstration's data counts in its own world.
+func (a *About) trusted() (q vital.Quality) {
+	if a.Demo {
+		q |= vital.Demo
+	}
+	if a.Test {
+		q |= vital.Test
+	}
+	return q
+}
+
 // Limit is a patient's own limit and for how long it holds.
 type Limit struct {
 	Metric string         `json:"metric"`
@@ -220,15 +232,14 @@ func (b *Board) lapsed(id vital.PatientID, p *patient, at vital.Instant) {
 		if l.Until == 0 || l.Until > at || l.Until <= at-tickMost {
 			continue
 		}
-		b.found(id, p, []vital.Finding{{
+		begun := vital.Finding{
 			Rule: "limit-lapsed", Part: l.Metric, Version: "1", Title: "Limit is back at its default", Metric: l.Metric,
 			Text: label(l.Metric) + ": the patient's own limit has run out", Priority: vital.Low, Technical: true, Latching: true,
 			Stand: vital.Present, At: l.Until,
-		}, {
-			Rule: "limit-lapsed", Part: l.Metric, Version: "1", Title: "Limit is back at its default", Metric: l.Metric,
-			Text: label(l.Metric) + ": the patient's own limit has run out", Priority: vital.Low, Technical: true, Latching: true,
-			Stand: vital.Absent, At: l.Until,
-		}}, at)
+		}
+		over := begun
+		over.Stand = vital.Absent
+		b.found(id, p, []vital.Finding{begun, over}, at)
 	}
 }
 
