@@ -99,7 +99,7 @@ func (s *State) Add(at Moment, value float64, alarmed bool) {
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return
 	}
-	if s.Open != nil && !s.Open.holds(at) {
+	if s.Open != nil && !s.Open.Holds(at) {
 		if at.At < s.Open.Start.At {
 			return
 		}
@@ -114,23 +114,27 @@ func (s *State) Add(at Moment, value float64, alarmed bool) {
 	s.Open.Alarmed = s.Open.Alarmed || alarmed
 }
 
-// holds reports whether a moment lies in the hour. Clocks that are put back make
+// Holds reports whether a moment lies in the hour. Clocks that are put back make
 // the same hour twice: then it is a new one.
-func (h *Hour) holds(m Moment) bool {
+func (h *Hour) Holds(m Moment) bool {
 	apart := m.At.Sub(h.Start.At)
 	return m.hour() == h.Start.hour() && apart < time.Hour && apart > -time.Hour
 }
 
-// value is the median of the averages; an hour in progress has one at least.
-func (h *Hour) value() float64 {
+// Averages returns the average of each five minutes that has a value, in the unit
+// of the values; none of an hour without any.
+func (h *Hour) Averages() []float64 {
 	var averages []float64
 	for _, b := range h.Buckets {
 		if b.N > 0 {
 			averages = append(averages, b.Sum/float64(b.N))
 		}
 	}
-	return Median(averages)
+	return averages
 }
+
+// value is the median of the averages; an hour in progress has one at least.
+func (h *Hour) value() float64 { return Median(h.Averages()) }
 
 // close ends the hour in progress: the charts see it, and the baseline takes it in.
 func (s *State) close() {
@@ -164,8 +168,26 @@ func (s *State) close() {
 //
 // Source: see the package; median and MAD x 1.4826, Rousseeuw and Croux 1993.
 func (s *State) At(at Moment) (center, spread float64, n int, ready bool) {
-	values := make([]float64, 0, 3*Days)
-	var days uint32 // a bit for each of the last Days on which there is an hour
+	values, days := s.near(at)
+	if len(values) == 0 {
+		return 0, 0, 0, false
+	}
+	center, spread = Median(values), max(s.Floor, Spread(values))
+	return center, spread, len(values), days >= WarmUp && spread > 0
+}
+
+// Days counts the different days, of the last Days, on which the hour of the day
+// and its neighbours were measured: a baseline needs WarmUp of them.
+func (s *State) Days(at Moment) int {
+	_, days := s.near(at)
+	return days
+}
+
+// near returns what the hour of the day and its neighbours were within the last
+// Days, and on how many different days.
+func (s *State) near(at Moment) (values []float64, days int) {
+	values = make([]float64, 0, 3*Days)
+	var measured uint32 // a bit for each of the last Days on which there is an hour
 	for _, by := range []int{-1, 0, 1} {
 		for _, c := range s.Hours[(at.hour()+by+hoursADay)%hoursADay] {
 			age := at.day() - c.Day
@@ -173,14 +195,10 @@ func (s *State) At(at Moment) (center, spread float64, n int, ready bool) {
 				continue
 			}
 			values = append(values, c.Value)
-			days |= 1 << age
+			measured |= 1 << age
 		}
 	}
-	if len(values) == 0 {
-		return 0, 0, 0, false
-	}
-	center, spread = Median(values), max(s.Floor, Spread(values))
-	return center, spread, len(values), bits.OnesCount32(days) >= WarmUp && spread > 0
+	return values, bits.OnesCount32(measured)
 }
 
 // Z returns by how many spreads a value is above (or below, negative) the center.
@@ -195,7 +213,7 @@ func (s *State) Z(at Moment, value float64) (z float64, ready bool) {
 
 // Now is Z of the hour in progress, if at lies in it.
 func (s *State) Now(at Moment) (z float64, ready bool) {
-	if s.Open == nil || !s.Open.holds(at) {
+	if s.Open == nil || !s.Open.Holds(at) {
 		return 0, false
 	}
 	return s.Z(at, s.Open.value())

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
-	"time"
 
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/clinical/baseline"
@@ -154,9 +153,9 @@ func (b *Board) Baselines(id vital.PatientID) []Baseline {
 		if k := p.Habits[h.metric]; k != nil {
 			now := p.moment(b.clock)
 			v.Center, v.Spread, _, v.Ready = k.State.At(now)
-			v.Days, v.At = k.State.days(now), k.Last
+			v.Days, v.At = k.State.Days(now), k.Last
 			if v.Current = k.State.filled(now); v.Current {
-				v.Now = k.State.value()
+				v.Now = baseline.Median(k.State.Open.Averages())
 				v.Z, _ = k.State.Z(now, v.Now)
 			}
 		}
@@ -185,27 +184,7 @@ func (k *kept) add(at baseline.Moment, value float64, alarmed bool) {
 
 // filled reports whether the hour in progress has enough in it to be compared.
 func (k *kept) filled(at baseline.Moment) bool {
-	if k.Open == nil || at.At.Sub(k.Open.Start.At) >= time.Hour || at.MinuteOfDay/60 != k.Open.Start.MinuteOfDay/60 {
-		return false
-	}
-	n := 0
-	for _, b := range k.Open.Buckets {
-		if b.N > 0 {
-			n++
-		}
-	}
-	return n >= habitFilled
-}
-
-// value of the hour in progress: the median of its averages.
-func (k *kept) value() float64 {
-	var averages []float64
-	for _, b := range k.Open.Buckets {
-		if b.N > 0 {
-			averages = append(averages, b.Sum/float64(b.N))
-		}
-	}
-	return baseline.Median(averages)
+	return k.Open != nil && k.Open.Holds(at) && len(k.Open.Averages()) >= habitFilled
 }
 
 func (k *kept) now(at baseline.Moment) (float64, bool) {
@@ -213,21 +192,6 @@ func (k *kept) now(at baseline.Moment) (float64, bool) {
 		return 0, false
 	}
 	return k.Now(at)
-}
-
-// days counts the days on which the hour of the day and its neighbours were
-// measured within the last baseline.Days.
-func (k *kept) days(at baseline.Moment) int {
-	today := int(at.At / vital.Instant(24*time.Hour/time.Millisecond))
-	seen := map[int]bool{}
-	for _, by := range []int{-1, 0, 1} {
-		for _, c := range k.Hours[(at.MinuteOfDay/60+by+24)%24] {
-			if age := today - c.Day; age >= 0 && age < baseline.Days {
-				seen[c.Day] = true
-			}
-		}
-	}
-	return len(seen)
 }
 
 // stored is the form of kept in a snapshot.
