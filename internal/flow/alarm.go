@@ -46,6 +46,7 @@ func (p *partition) steerAlarms(c control) error {
 	return nil
 }
 
+// mine reports whether the partition watches over a patient.
 func (p *partition) mine(patient vital.PatientID) bool {
 	return p.f.readingsPartition(patient, "") == p.number
 }
@@ -147,20 +148,22 @@ func (f *Flow) Alarms(ctx context.Context, rows store.Rows, patients []vital.Pat
 	return kept
 }
 
-// Limits returns the limits in force for a patient.
-func (f *Flow) Limits(patient vital.PatientID) []rule.Effective {
+// ask reads what the watch over a patient knows.
+func ask[T any](f *Flow, patient vital.PatientID, read func(*watch.Board, vital.PatientID) T) T {
 	p := f.parts[f.readingsPartition(patient, "")]
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.board.Limits(patient)
+	return read(p.board, patient)
+}
+
+// Limits returns the limits in force for a patient.
+func (f *Flow) Limits(patient vital.PatientID) []rule.Effective {
+	return ask(f, patient, (*watch.Board).Limits)
 }
 
 // Offs returns what is switched off for a patient.
 func (f *Flow) Offs(patient vital.PatientID) []alarm.Switch {
-	p := f.parts[f.readingsPartition(patient, "")]
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.board.Offs(patient)
+	return ask(f, patient, (*watch.Board).Offs)
 }
 
 // Rules returns the rule set in force.
@@ -190,17 +193,11 @@ func (f *Flow) sight(ctx context.Context, rows store.Rows) func(vital.PatientID)
 
 // Scores returns the scores of a patient as they were last computed.
 func (f *Flow) Scores(patient vital.PatientID) []score.Result {
-	p := f.parts[f.readingsPartition(patient, "")]
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.board.Scores(patient)
+	return ask(f, patient, (*watch.Board).Scores)
 }
 
 // Baselines returns how the vital signs of a patient stand against what is usual
 // for the person.
 func (f *Flow) Baselines(patient vital.PatientID) []watch.Baseline {
-	p := f.parts[f.readingsPartition(patient, "")]
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.board.Baselines(patient)
+	return ask(f, patient, (*watch.Board).Baselines)
 }

@@ -197,8 +197,8 @@ func (f *Flow) facts(ctx context.Context, id vital.PatientID) (watch.Facts, erro
 	return f.factsIn(ctx, id, map[vital.WardID]store.Ward{})
 }
 
-// factsIn is facts. Wards remembers those that were
-// looked up: most decisions that come together are about the same few.
+// factsIn is facts. wards remembers those that were looked up: most decisions that
+// come together are about the same few.
 func (f *Flow) factsIn(ctx context.Context, id vital.PatientID, wards map[vital.WardID]store.Ward) (watch.Facts, error) {
 	all := store.Everything(f.site)
 	out := watch.Facts{Patient: id}

@@ -69,7 +69,7 @@ func (p *partition) among(patients []vital.PatientID) []vital.PatientID {
 	}
 	var mine []vital.PatientID
 	for _, id := range patients {
-		if p.f.readingsPartition(id, "") == p.number {
+		if p.mine(id) {
 			mine = append(mine, id)
 		}
 	}

@@ -328,7 +328,7 @@ func (p *partition) steer(c control) error {
 		return err
 	}
 	for _, f := range c.Facts {
-		if p.f.readingsPartition(f.Patient, "") == p.number {
+		if p.mine(f.Patient) {
 			p.board.Facts(f, c.At)
 		}
 	}

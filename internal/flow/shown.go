@@ -192,7 +192,7 @@ func (s *shown) among(patients []vital.PatientID, now vital.Instant, p *partitio
 	s.mu.Unlock()
 	var states []watch.Watch
 	for _, id := range ids {
-		if p.f.readingsPartition(id, "") != p.number {
+		if !p.mine(id) {
 			continue
 		}
 		w, ok := s.of(id, now)
