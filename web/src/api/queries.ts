@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import { live } from '../live/store'
 import { get, query, Refusal } from './client'
 import type * as T from './types'
 
@@ -21,14 +22,18 @@ const listed = <I>(path: string) => get<List<I> | I[]>(path).then(items)
 
 export const useMe = () => useQuery({ queryKey: ['me'], queryFn: () => get<T.Me>('/me'), staleTime: 60_000, retry: again })
 export const useWards = () => useQuery({ queryKey: ['wards'], queryFn: () => listed<T.Ward>('/wards'), staleTime: 30_000, retry: again })
-export const useWard = (id: string, every?: number) =>
-  useQuery({
-    queryKey: ['ward', id],
-    queryFn: () => get<{ ward: T.Ward; beds: T.Bed[] | null; rooms?: { id: string; name: string }[] | null }>(`/wards/${encodeURIComponent(id)}`),
-    enabled: id !== '',
-    refetchInterval: every,
-    retry: again,
-  })
+
+/** A ward with its beds. What comes is at once the start of the live values, whoever asked for it. */
+export const wardQuery = (id: string) => ({
+  queryKey: ['ward', id],
+  queryFn: async () => {
+    const answer = await get<{ ward: T.Ward; beds: T.Bed[] | null; rooms?: { id: string; name: string }[] | null }>(`/wards/${encodeURIComponent(id)}`)
+    live.seed(answer.beds ?? [])
+    return answer
+  },
+  retry: again,
+})
+export const useWard = (id: string, every?: number) => useQuery({ ...wardQuery(id), enabled: id !== '', refetchInterval: every })
 export const useRooms = () => useQuery({ queryKey: ['rooms'], queryFn: () => listed<T.Room>('/rooms'), staleTime: 30_000, retry: again })
 export const useMetricRows = () => useQuery({ queryKey: ['metrics-table'], queryFn: () => listed<T.MetricRow>('/metrics-table'), staleTime: Infinity, retry: again })
 export const usePatient = (id: string) => useQuery({ queryKey: ['patient', id], queryFn: () => get<T.Patient>(`/patients/${encodeURIComponent(id)}`), enabled: id !== '', retry: again })

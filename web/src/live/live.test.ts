@@ -71,6 +71,22 @@ describe('the store', () => {
     store.apply({ type: 'values', seq: 2, items: [value('heart-rate', '90', 1000, 'p-2')] })
     expect(store.bed('b-1').values['heart-rate']?.value).toBe('90')
   })
+  it('says how a bed is watched by the newest word, and nothing of the patient before', () => {
+    const store = new LiveStore()
+    const watched = (state: 'watched' | 'not-watched') => ({ bed: 'b-1', patient: 'p-1', state, last: 0, since: 0, cause: '' })
+    const fetched = { ...bed('p-1'), watched: watched('not-watched') }
+    expect(store.watchedState(bed('p-1'))).toBe('not-watched')
+    store.seed([fetched])
+    store.apply({ type: 'watched', seq: 1, items: [watched('watched')] })
+    expect(store.watchedState(fetched)).toBe('watched')
+    store.seed([fetched]) // fetched anew: that is newer
+    expect(store.watchedState(fetched)).toBe('not-watched')
+    store.apply({ type: 'watched', seq: 2, items: [watched('watched')] })
+    store.seed([bed('p-1')])
+    expect(store.watchedState(bed('p-1'))).toBe('watched')
+    store.seed([bed('p-2')])
+    expect(store.watchedState(bed('p-2'))).toBe('not-watched')
+  })
   it('wakes only those who watch a bed that was touched, once for many values', () => {
     vi.useFakeTimers()
     const store = new LiveStore()

@@ -2,7 +2,7 @@
 // Components subscribe to one key; a message wakes only those whose key it touched. Waveforms never pass here.
 
 import { useSyncExternalStore } from 'react'
-import type { Bed, Value, Watched } from '../api/types'
+import type { Bed, Value, Watched, WatchedState } from '../api/types'
 import { alarms } from './alarms'
 import type { Message } from './frames'
 
@@ -45,6 +45,11 @@ export class LiveStore {
 
   bed = (key: string): BedLive => this.beds.get(key) ?? none
 
+  /** How a bed is watched, by the newest word of the server that reached this tab. */
+  watched = (bed: Bed): Watched | null => this.bed(bed.id).watched ?? bed.watched
+  /** The same in one word; a bed of which the server says nothing is not watched. */
+  watchedState = (bed: Bed): WatchedState => this.watched(bed)?.state ?? 'not-watched'
+
   subscribe = (key: string, listener: Listener) => {
     let set = this.listeners.get(key)
     if (!set) this.listeners.set(key, (set = new Set()))
@@ -76,7 +81,7 @@ export class LiveStore {
       const patient = bed.patient?.id
       const values = Object.fromEntries(Object.entries(current.values).filter(([, v]) => v.patient === patient || v.patient === ''))
       const watched = bed.watched ? { ...bed.watched, bed: bed.id } : null
-      this.beds.set(bed.id, { values, before: current.before, watched: watched ?? current.watched, heard: Object.values(values).reduce((t, v) => Math.max(t, v.received), 0) })
+      this.beds.set(bed.id, { values, before: current.before, watched: watched ?? (current.watched?.patient === patient ? current.watched : null), heard: Object.values(values).reduce((t, v) => Math.max(t, v.received), 0) })
       touched.add(bed.id)
       if (!patient || patient === bed.id) continue
       this.merge(patient, bed.latest ?? [], touched)

@@ -77,7 +77,8 @@ export function AlarmBar({ zone, kiosk, side }: { zone: string; kiosk: boolean; 
     return () => document.removeEventListener('keydown', press)
   }, [target, lead, open, acknowledge, mayAct, busy, kiosk, say])
 
-  const unwatched = places.all.filter((p) => p.patient && (p.bed.watched?.state === 'not-watched' || p.bed.watched?.state === 'unplanned') && !list.technical.some((a) => a.patient === p.patient?.id)).length
+  // Counted anew with every second of useNow, by the same word of each bed as the ward's own summary.
+  const unwatched = places.all.filter((p) => p.patient && ['not-watched', 'unplanned'].includes(live.watchedState(p.bed)) && !list.technical.some((a) => a.patient === p.patient?.id)).length
   const stale = !linked && list.known
   const row = (a: Alarm) => <Row key={a.id} alarm={a} place={places.of(a)} lead={a === lead} zone={zone} now={now} hidden={preferences.privacy === true} open={open} />
 

@@ -1,7 +1,6 @@
 import { useQueries } from '@tanstack/react-query'
 import { useMemo } from 'react'
-import { get } from '../api/client'
-import { again, useWards } from '../api/queries'
+import { useWards, wardQuery } from '../api/queries'
 import type { Bed, PatientCard, Ward } from '../api/types'
 
 export interface Place {
@@ -14,7 +13,7 @@ export interface Place {
 export function usePlaces(): { all: Place[]; of: (alarm: { bed: string; patient: string }) => Place | undefined } {
   const wards = useWards().data
   const all = useQueries({
-    queries: (wards ?? []).slice(0, 12).map((w) => ({ queryKey: ['ward', w.id], queryFn: () => get<{ ward: Ward; beds: Bed[] | null }>(`/wards/${encodeURIComponent(w.id)}`), refetchInterval: 15_000, retry: again })),
+    queries: (wards ?? []).slice(0, 12).map((w) => ({ ...wardQuery(w.id), refetchInterval: 15_000 })),
     combine: places,
   })
   return useMemo(() => {

@@ -32,6 +32,6 @@ export function Summary({ beds, zone }: { beds: Bed[]; zone: string }) {
 
 function counts(beds: Bed[]): string {
   const by: Record<WatchedState, number> = { watched: 0, partly: 0, 'not-watched': 0, standby: 0, unplanned: 0, empty: 0 }
-  for (const b of beds) if (b.patient) by[(live.bed(b.id).watched ?? b.watched)?.state ?? 'not-watched']++
+  for (const b of beds) if (b.patient) by[live.watchedState(b)]++
   return [by.watched, by.partly, by['not-watched'] + by.unplanned, by.standby].join(' ')
 }

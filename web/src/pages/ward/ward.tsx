@@ -53,7 +53,6 @@ function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
   const [focus, setFocus] = useState('')
   const hidden = preferences.privacy === true
 
-  useMemo(() => live.seed(beds), [beds])
   const ids = beds.map((b) => b.id).join(' ')
   useEffect(() => {
     socket.show({ beds: ids.split(' '), waves: small ? [] : [...leads, 'pleth'] })
@@ -61,7 +60,7 @@ function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
 
   const fixed = useMemo(() => [...beds].sort((a, b) => a.position - b.position), [beds])
   const list = useAlarms()
-  const ordered = view === 'worst' ? worstFirst(fixed, (b) => live.bed(b.id).watched ?? b.watched, (b) => (list.known && b.patient ? alarms.ofPatient(b.patient.id) : (b.alarms ?? []))) : fixed
+  const ordered = view === 'worst' ? worstFirst(fixed, live.watched, (b) => (list.known && b.patient ? alarms.ofPatient(b.patient.id) : (b.alarms ?? []))) : fixed
   const { columns, rows, size } = fit(ordered.length, width || 1, height || 1)
   const first = focus || (ordered[0]?.id ?? '')
 
