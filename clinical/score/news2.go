@@ -43,8 +43,8 @@ const (
 )
 
 func news2Applies(v Vitals) (bool, string) {
-	if v.AgeYears >= 0 && v.AgeYears < 16 {
-		return false, fmt.Sprintf("NEWS2 is for people of 16 years and more, the patient is %s", years(v.AgeYears))
+	if applies, why := adult("NEWS2", 16)(v); !applies {
+		return false, why
 	}
 	if v.Pregnant == Yes {
 		return false, "NEWS2 is not for pregnancy"
