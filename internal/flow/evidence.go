@@ -125,12 +125,13 @@ func (f *Flow) evidence(ctx context.Context, a alarm.Alarm) (trace.Evidence, err
 func (f *Flow) judgedBy(a alarm.Alarm, e *trace.Evidence) []string {
 	set := f.Rules()
 	e.RuleSet = set.Version()
-	i := slices.IndexFunc(set.Rules(), func(r rule.Rule) bool { return r.Name == a.Rule })
+	rules := set.Rules()
+	i := slices.IndexFunc(rules, func(r rule.Rule) bool { return r.Name == a.Rule })
 	if i < 0 {
 		e.RuleFile = vigilFile
 		return []string{a.Metric}
 	}
-	r := set.Rules()[i]
+	r := rules[i]
 	e.RuleFile = r.File
 	for _, file := range set.Files() {
 		if file.Name == r.File {

@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	tickEvery     = 5 * time.Second
+	tickEvery     = watch.TickEvery * time.Millisecond
 	snapshotEvery = time.Minute
 	chunkAge      = time.Hour
 	waveAge       = time.Minute

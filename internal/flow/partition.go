@@ -425,9 +425,13 @@ func (p *partition) finish(ctx context.Context) (watch.Update, error) {
 }
 
 func (p *partition) writeLatest(b *store.Batch) {
+	patients := map[vital.PatientID]struct{}{}
 	for k := range p.latest {
-		for _, v := range p.board.Latest(k.patient) {
-			if v.Metric != k.metric {
+		patients[k.patient] = struct{}{}
+	}
+	for id := range patients {
+		for _, v := range p.board.Latest(id) {
+			if _, changed := p.latest[latestKey{id, v.Metric}]; !changed {
 				continue
 			}
 			b.Latest = append(b.Latest, store.Latest{
