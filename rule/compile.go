@@ -97,11 +97,10 @@ const (
 	shapeNumber
 	shapeTruth
 	shapeCode
-	shapeWord
 )
 
 func (k shapeKind) String() string {
-	return [...]string{"something wrong", "a number", "a condition", "a code", "a word"}[k]
+	return [...]string{"something wrong", "a number", "a condition", "a code"}[k]
 }
 
 // defaultFresh is how old a value of a continuous measure may be, ms.

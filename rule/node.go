@@ -31,11 +31,8 @@ const (
 	opAge     // compare, number in months; or name "unknown"
 	opWard    // words
 	opCondition
-	opScale  // number 0, 1, 2
-	opTime   // period
-	opWord   // name: a code, to the right of =
-	opTruth  // a condition about the patient, decided when the rule was bound to the patient
-	opAlways // true
+	opScale // number 0, 1, 2
+	opTime  // period
 )
 
 var operators = map[string]operation{

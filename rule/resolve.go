@@ -13,7 +13,7 @@ func (c *compiler) resolve(n *node) shape {
 	if n == nil {
 		return shape{}
 	}
-	if c.about && n.op < opAnd && n.op != opWord {
+	if c.about && n.op < opAnd {
 		return c.fail(n.token, "applies is about the patient (age, ward, condition, scale): what is measured belongs in when")
 	}
 	switch n.op {

@@ -167,6 +167,16 @@ func (s *State) UnmarshalJSON(body []byte) error {
 	return nil
 }
 
+// known returns what a list already holds of something, else a fresh one.
+func known[T any](list []T, fresh T, is func(*T) bool) T {
+	for i := range list {
+		if is(&list[i]) {
+			return list[i]
+		}
+	}
+	return fresh
+}
+
 // align puts the lists into the order of the set and keeps what still has a
 // meaning. It returns what was said by rules that the set no longer has.
 func (s *Set) align(st *State, now vital.Instant) (gone []vital.Finding) {
@@ -175,30 +185,16 @@ func (s *Set) align(st *State, now vital.Instant) (gone []vital.Finding) {
 	}
 	values := make([]value, len(s.metrics))
 	for i, name := range s.metrics {
-		values[i].Metric = name
-		for _, v := range st.values {
-			if v.Metric == name {
-				values[i] = v
-			}
-		}
+		values[i] = known(st.values, value{Metric: name}, func(v *value) bool { return v.Metric == name })
 	}
 	windows := make([]window, len(s.windows))
 	for i, key := range s.windows {
-		windows[i] = window{Metric: s.metrics[key.metric], Within: key.within}
-		for _, w := range st.windows {
-			if w.Metric == windows[i].Metric && w.Within == key.within {
-				windows[i] = w
-			}
-		}
+		fresh := window{Metric: s.metrics[key.metric], Within: key.within}
+		windows[i] = known(st.windows, fresh, func(w *window) bool { return w.Metric == fresh.Metric && w.Within == fresh.Within })
 	}
 	events := make([]happened, len(s.events))
 	for i, kind := range s.events {
-		events[i].Kind = kind
-		for _, e := range st.events {
-			if e.Kind == kind {
-				events[i] = e
-			}
-		}
+		events[i] = known(st.events, happened{Kind: kind}, func(e *happened) bool { return e.Kind == kind })
 	}
 	rules := make([]standing, len(s.rules))
 	for i, c := range s.rules {
