@@ -14,7 +14,7 @@ export const first = (a: Alarm, b: Alarm) => rank[a.priority] - rank[b.priority]
 export const patientFirst = (a: Alarm, b: Alarm) => Number(a.technical ?? false) - Number(b.technical ?? false) || first(a, b)
 
 /** What colour and edge an alarm has; technical ones have their own. */
-export const tone = (a: Alarm): Priority | 'technical' => (a.technical ? 'technical' : a.priority)
+export const tone = (a: Pick<Alarm, 'priority' | 'technical'>): Priority | 'technical' => (a.technical ? 'technical' : a.priority)
 
 /** The marks that stand beside a colour, as monitors print them: *** ** * for the patient, !!! !! ! for the watching. */
 export const mark = (a: Pick<Alarm, 'priority' | 'technical'>) => (a.technical ? '!' : '*').repeat(3 - rank[a.priority])

@@ -2,8 +2,10 @@ import './running.css'
 import { NativeSelect, SegmentedControl } from '@mantine/core'
 import { useEffect, useRef, type ReactNode } from 'react'
 import { Link, useLocation, useSearch } from 'wouter'
+import type { Priority } from '../api/alarm'
 import { useMay } from '../api/running'
 import { useWards } from '../api/queries'
+import { mark, tone } from '../live/order'
 import { useNow } from '../live/store'
 import { Empty } from '../parts/states'
 import { hour } from '../time/zone'
@@ -114,14 +116,13 @@ export function NoWardYet() {
   )
 }
 
-const marks = { low: '!', medium: '!!', high: '!!!' }
-
-/** A priority by mark and word; the colour only repeats it. */
-export function PriorityWord({ priority }: { priority: 'low' | 'medium' | 'high' }) {
+/** A priority by mark and word, marked as its alarms are; the colour only repeats it. */
+export function PriorityWord({ priority, technical = false }: { priority: Priority; technical?: boolean }) {
   const say = useSay()
+  const sign = { priority, technical }
   return (
-    <span className="priority-word" data-tone={priority}>
-      <b aria-hidden="true">{marks[priority]}</b> {say(`running.priority.${priority}`)}
+    <span className="priority-word" data-tone={tone(sign)}>
+      <b aria-hidden="true">{mark(sign)}</b> {say(`running.priority.${priority}`)}
     </span>
   )
 }

@@ -99,7 +99,7 @@ function Rule({ rule: r }: { rule: RuleRow }) {
   return (
     <details className="rule">
       <summary>
-        <PriorityWord priority={r.priority} />
+        <PriorityWord priority={r.priority} technical={r.technical} />
         <b className="rule-title">{r.title}</b>
         <code className="rule-when">{r.name}</code>
       </summary>

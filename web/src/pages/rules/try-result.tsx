@@ -26,6 +26,7 @@ export function Result({ replay: r, zone }: { replay: Replay; zone: string }) {
   const changes = r.changes ?? []
   const cut = changes.length >= mostListed
   const { missed, worse } = danger(changes)
+  const technical = new Set([...(r.before.byRule ?? []), ...(r.after.byRule ?? [])].filter((t) => t.technical).map((t) => t.rule))
   const signed = (n: number, digits = 0) => (Math.abs(n) < 0.005 ? '0' : `${n > 0 ? '+' : '\u2212'}${say.number(Math.abs(n), digits)}`)
   const alike = changes.length === 0 && r.before.alarms === r.after.alarms
   const rows = [
@@ -89,7 +90,7 @@ export function Result({ replay: r, zone }: { replay: Replay; zone: string }) {
         </tbody>
       </table>
       <ByRule before={r.before.byRule ?? []} after={r.after.byRule ?? []} />
-      <Changes list={changes} zone={zone} cut={cut} />
+      <Changes list={changes} technical={technical} zone={zone} cut={cut} />
       <p className="second small">{say('try.leftOut')}</p>
     </div>
   )
@@ -125,7 +126,7 @@ function ByRule({ before, after }: { before: RuleTally[]; after: RuleTally[] }) 
   )
 }
 
-function Changes({ list, zone, cut }: { list: ReplayChange[]; zone: string; cut: boolean }) {
+function Changes({ list, technical, zone, cut }: { list: ReplayChange[]; technical: Set<string>; zone: string; cut: boolean }) {
   const say = useSay()
   const patients = usePatients('').data ?? []
   const { preferences } = usePreferences()
@@ -167,9 +168,9 @@ function Changes({ list, zone, cut }: { list: ReplayChange[]; zone: string; cut:
                     {c.title} <span className="second">{one?.text}</span>
                   </td>
                   <td className="nowrap">
-                    {c.was && <PriorityWord priority={c.was.priority} />}
+                    {c.was && <PriorityWord priority={c.was.priority} technical={technical.has(c.rule)} />}
                     {c.was && c.is && c.was.priority !== c.is.priority && ' \u2192 '}
-                    {c.is && (!c.was || c.was.priority !== c.is.priority) && <PriorityWord priority={c.is.priority} />}
+                    {c.is && (!c.was || c.was.priority !== c.is.priority) && <PriorityWord priority={c.is.priority} technical={technical.has(c.rule)} />}
                   </td>
                 </tr>
               )
