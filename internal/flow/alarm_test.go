@@ -10,7 +10,6 @@ import (
 
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/flow"
-	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
@@ -23,18 +22,7 @@ func (r *rig) saturate(from, n, value int) {
 	var waiting sync.WaitGroup
 	for i := range n {
 		body := fmt.Sprintf(`{"seq":%d,"time":%q,"readings":[{"metric":"spo2","value":%d,"unit":"%%"}]}`, from+i, (base + vital.Instant(from+i)*1000).String(), value)
-		waiting.Add(1)
-		err := r.door.Accept(r.t.Context(), ingest.Packet{
-			Site: site, Credential: "c-m-a", Device: "m-a", Door: "mqtt", Topic: "v1/m-a/telemetry", Received: now(), Body: []byte(body),
-		}, func(_ ingest.Receipt, err error) {
-			if err != nil {
-				r.t.Errorf("not acknowledged: %v", err)
-			}
-			waiting.Done()
-		})
-		if err != nil {
-			r.t.Fatal(err)
-		}
+		r.accept("m-a", body, &waiting)
 	}
 	waiting.Wait()
 }

@@ -118,6 +118,25 @@ func (r *rig) furnish() {
 	must(r.flow.Changed(ctx))
 }
 
+// accept hands a packet of a device to the door; waiting is done when the packet
+// is acknowledged.
+func (r *rig) accept(device, body string, waiting *sync.WaitGroup) {
+	r.t.Helper()
+	waiting.Add(1)
+	err := r.door.Accept(r.t.Context(), ingest.Packet{
+		Site: site, Credential: vital.CredentialID("c-" + device), Device: vital.DeviceID(device), Door: "mqtt",
+		Topic: "v1/" + device + "/telemetry", Received: now(), Body: []byte(body),
+	}, func(_ ingest.Receipt, err error) {
+		if err != nil {
+			r.t.Errorf("not acknowledged: %v", err)
+		}
+		waiting.Done()
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // send accepts n packets per device and waits for their acknowledgements.
 func (r *rig) send(from, n int) {
 	r.t.Helper()
@@ -126,19 +145,7 @@ func (r *rig) send(from, n int) {
 		for _, d := range []string{"m-a", "m-b"} {
 			body := fmt.Sprintf(`{"seq":%d,"time":%q,"readings":[{"metric":"heart-rate","value":%d,"unit":"/min"},{"metric":"spo2","value":%d.%d,"unit":"%%"}]}`,
 				from+i, (base + vital.Instant(from+i)*1000).String(), 60+i%40, 90+i%9, i%10)
-			waiting.Add(1)
-			err := r.door.Accept(r.t.Context(), ingest.Packet{
-				Site: site, Credential: vital.CredentialID("c-" + d), Device: vital.DeviceID(d), Door: "mqtt",
-				Topic: "v1/" + d + "/telemetry", Received: now(), Body: []byte(body),
-			}, func(_ ingest.Receipt, err error) {
-				if err != nil {
-					r.t.Errorf("not acknowledged: %v", err)
-				}
-				waiting.Done()
-			})
-			if err != nil {
-				r.t.Fatal(err)
-			}
+			r.accept(d, body, &waiting)
 		}
 	}
 	waiting.Wait()
