@@ -57,12 +57,7 @@ func (n *node) metrics() http.Handler {
 		return func() float64 {
 			ctx, stop := context.WithTimeout(context.Background(), 2*time.Second)
 			defer stop()
-			behind := uint64(0)
-			for i := range n.config.Partitions {
-				if _, last, err := n.journal.Bounds(ctx, s, uint16(i)); err == nil {
-					behind += n.flow.Lag(s, uint16(i), last)
-				}
-			}
+			behind, _ := n.behind(ctx, s, nil) // what cannot be read is not counted
 			return float64(behind)
 		}
 	}

@@ -84,25 +84,14 @@ func (n *node) system(ctx context.Context) (webd.SystemState, error) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	s.Memory = memory.Sys - memory.HeapReleased
-	for _, stream := range []journal.Stream{journal.Raw, journal.Readings} {
-		for i := range n.config.Partitions {
-			first, last, err := n.journal.Bounds(ctx, stream, uint16(i))
-			if err != nil {
-				return s, err
-			}
-			s.Journal = append(s.Journal, webd.JournalState{Stream: string(stream), Partition: uint16(i), First: first, Last: last, Bytes: n.journalBytes(stream, i)})
-			lag := n.flow.Lag(stream, uint16(i), last)
-			if stream == journal.Raw {
-				s.Lag.Raw += lag
-			} else {
-				s.Lag.Readings += lag
-			}
-		}
+	var err error
+	s.Lag, err = n.lag(ctx, func(stream journal.Stream, partition uint16, first, last uint64) {
+		s.Journal = append(s.Journal, webd.JournalState{Stream: string(stream), Partition: partition, First: first, Last: last, Bytes: n.journalBytes(stream, int(partition))})
+	})
+	if err != nil {
+		return s, err
 	}
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(n.config.Data, &disk); err == nil {
-		s.Disk.Free, s.Disk.Total = disk.Bavail*uint64(disk.Bsize), disk.Blocks*uint64(disk.Bsize)
-	}
+	s.Disk.Free, s.Disk.Total = n.diskLeft()
 	acks, syncs := n.door.Waits.Quantiles(0.5, 0.99), n.syncs.Quantiles(0.99)
 	s.Ack = webd.AckTimes{P50: acks[0].Seconds() * 1000, P99: acks[1].Seconds() * 1000}
 	s.Fsync = webd.SyncTimes{P99: syncs[0].Seconds() * 1000}
@@ -120,6 +109,46 @@ func (n *node) system(ctx context.Context) (webd.SystemState, error) {
 	}
 	s.Disk.Data = n.gauge.folder(n.config.Data)
 	return s, nil
+}
+
+// partitionSeer is told the first and the newest frame of a partition.
+type partitionSeer func(stream journal.Stream, partition uint16, first, last uint64)
+
+// lag says how much of the journal is not applied yet. A partition that cannot be
+// read is left out and is the error.
+func (n *node) lag(ctx context.Context, see partitionSeer) (l webd.Lag, err error) {
+	l.Raw, err = n.behind(ctx, journal.Raw, see)
+	readings, failed := n.behind(ctx, journal.Readings, see)
+	if failed != nil {
+		err = failed
+	}
+	l.Readings = readings
+	return l, err
+}
+
+// behind is lag of one stream; see may be nil.
+func (n *node) behind(ctx context.Context, stream journal.Stream, see partitionSeer) (frames uint64, err error) {
+	for i := range n.config.Partitions {
+		first, last, failed := n.journal.Bounds(ctx, stream, uint16(i))
+		if failed != nil {
+			err = failed
+			continue
+		}
+		if see != nil {
+			see(stream, uint16(i), first, last)
+		}
+		frames += n.flow.Lag(stream, uint16(i), last)
+	}
+	return frames, err
+}
+
+// diskLeft is of the disk that the data lies on, bytes; zeros: it cannot be told.
+func (n *node) diskLeft() (free, total uint64) {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(n.config.Data, &disk); err != nil {
+		return 0, 0
+	}
+	return disk.Bavail * uint64(disk.Bsize), disk.Blocks * uint64(disk.Bsize)
 }
 
 // journalBytes returns what a partition takes on this machine's disk; 0 when it

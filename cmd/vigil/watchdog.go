@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"syscall"
 
-	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -21,25 +19,12 @@ func (n *node) platform(ctx context.Context) (webd.Platform, error) {
 			p.Journal = err.Error()
 		}
 	}
-	for _, stream := range []journal.Stream{journal.Raw, journal.Readings} {
-		for i := range n.config.Partitions {
-			_, last, err := n.journal.Bounds(ctx, stream, uint16(i))
-			if err != nil {
-				p.Journal = err.Error()
-				continue
-			}
-			lag := n.flow.Lag(stream, uint16(i), last)
-			if stream == journal.Raw {
-				p.Lag.Raw += lag
-			} else {
-				p.Lag.Readings += lag
-			}
-		}
+	lag, err := n.lag(ctx, nil)
+	if err != nil {
+		p.Journal = err.Error()
 	}
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(n.config.Data, &disk); err == nil {
-		p.Disk.Free, p.Disk.Total = disk.Bavail*uint64(disk.Bsize), disk.Blocks*uint64(disk.Bsize)
-	}
+	p.Lag = lag
+	p.Disk.Free, p.Disk.Total = n.diskLeft()
 	state, err := n.notifier.State(ctx)
 	if err != nil {
 		p.Pages.Problem = err.Error()
