@@ -20,6 +20,6 @@ var commands = []command{
 	{"analyse", "score sets of vital signs: NEWS2 and its kin, JSON lines in and out", runAnalyse},
 	{"doctor", "look at what a server needs on this machine", runDoctor},
 	{"support", "write a bundle for somebody who helps, free of health data", runSupport},
-	{"bench", "measure this machine: ingest beside Mosquitto, store, live", runBench},
+	{"bench", "measure this machine: ingest beside Mosquitto, store, live, alarm", runBench},
 	{"version", "print the version and what it was built from", runVersion},
 }

@@ -60,7 +60,8 @@ func prefixes(text string) ([]netip.Prefix, error) {
 	return all, nil
 }
 
-// notifierSubject is whose key seals the notifier's own secrets.
+// notifierSubject is whose key seals the installation's own secrets: the
+// notifier's, and the key that signs traces.
 const notifierSubject = "vigil/notifier"
 
 // seal and unseal keep small secrets at rest: the number of the key, a nonce, the

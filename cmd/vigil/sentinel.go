@@ -25,7 +25,7 @@ func runSentinel(ctx context.Context, w world, args []string) error {
 
 // sentinelFlags are the settings of the file that may be given at each start.
 func sentinelFlags(flags *flag.FlagSet) (load func() (sentinelConfig, error)) {
-	path := flags.String("config", "sentinel.yaml", "settings, as `vigil sentinel enrol` writes them")
+	path := flags.String("config", "sentinel.yaml", "`file` of settings, as vigil sentinel enrol writes it")
 	var given tellConfig
 	flags.Var((*several)(&given.Exec), "exec", "program that is run with the words as its one argument; may be repeated")
 	flags.Var((*several)(&given.SMTP), "smtp", "smtp://user:password@host:587?from=...&to=...; may be repeated")

@@ -84,7 +84,7 @@ func getTrace(ctx context.Context, w world, args []string) error {
 func verifyTrace(_ context.Context, w world, args []string) error {
 	flags := flag.NewFlagSet("trace verify", flag.ContinueOnError)
 	flags.SetOutput(w.err)
-	want := flags.String("key", "", "key that must have signed it, in hex, as the server's System page shows it")
+	want := flags.String("key", "", "key that must have signed it, in hex, as it stands in a trace that you fetched from the server yourself")
 	files, err := parseAnywhere(flags, args)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func verifyTrace(_ context.Context, w world, args []string) error {
 	fmt.Fprintf(w.out, "raised     %s, highest priority %s\n", a.Raised, a.Peak)
 	fmt.Fprintf(w.out, "signature  fits key %s\n", key)
 	if *want == "" {
-		fmt.Fprintf(w.out, "           (compare the key with the server's, or give --key)\n")
+		fmt.Fprintf(w.out, "           (compare the key with that of a trace you fetched yourself, or give --key)\n")
 	}
 	faults := t.Check()
 	for _, f := range faults {
