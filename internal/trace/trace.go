@@ -29,8 +29,8 @@ const Version = 1
 // Around is how much waveform is kept before and after the moment of the alarm.
 const Around = 30_000 // ms
 
-// Trace is the payload. Times are ms since 1970; names of people are not in it,
-// only their ids.
+// Trace is the payload. Times are RFC 3339 (of a Wave: µs since 1970); names of
+// people are not in it, only their ids.
 type Trace struct {
 	Version    int           `json:"version"`
 	Site       vital.Site    `json:"site"`
@@ -82,16 +82,15 @@ type Limit struct {
 
 // Packet is what a device sent, byte by byte.
 type Packet struct {
-	At       vital.Position  `json:"at"` // in the raw journal
-	Frame    string          `json:"frame"`
-	Received vital.Instant   `json:"received"`
-	Device   vital.DeviceID  `json:"device"`
-	Door     string          `json:"door"`
-	Topic    string          `json:"topic"`
-	Format   string          `json:"format"`
-	SHA256   string          `json:"sha256"` // of Body
-	Body     []byte          `json:"body"`   // base64
-	Patient  vital.PatientID `json:"-"`
+	At       vital.Position `json:"at"` // in the raw journal
+	Frame    string         `json:"frame"`
+	Received vital.Instant  `json:"received"`
+	Device   vital.DeviceID `json:"device"`
+	Door     string         `json:"door"`
+	Topic    string         `json:"topic"`
+	Format   string         `json:"format"`
+	SHA256   string         `json:"sha256"` // of Body
+	Body     []byte         `json:"body"`   // base64
 }
 
 // Reading is one reading of the window, as it is stored.
@@ -251,12 +250,10 @@ func (t Trace) has(e vital.Evidence) bool {
 // Measure fills the latencies from what else the trace holds.
 func (t *Trace) Measure() {
 	t.Latency = Latency{-1, -1, -1, -1}
-	if n := len(t.Evidence.Packets); n > 0 || len(t.Alarm.Evidence) > 0 {
-		if k := len(t.Alarm.Evidence); k > 0 {
-			last := t.Alarm.Evidence[k-1]
-			t.Latency.SampleToReceived = int64(last.Received - last.At)
-			t.Latency.ReceivedToRaised = max(0, int64(t.Alarm.Raised-last.Received))
-		}
+	if k := len(t.Alarm.Evidence); k > 0 {
+		last := t.Alarm.Evidence[k-1]
+		t.Latency.SampleToReceived = int64(last.Received - last.At)
+		t.Latency.ReceivedToRaised = max(0, int64(t.Alarm.Raised-last.Received))
 	}
 	for _, d := range t.Deliveries {
 		if d.State == "queued" || d.State == "failed" || d.State == "dead" || d.State == "handing-over" {
