@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/vigilcare/vigil/internal/audit"
+	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/report"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
@@ -127,50 +127,15 @@ func (n *node) writeSheets(ctx context.Context, directory string) error {
 	var failed error
 	for _, w := range wards {
 		body, err := n.sheet(ctx, all, w.ID)
-		if err == nil {
-			err = replaceFile(directory, string(w.ID)+".html", body)
-		}
 		if err != nil {
-			failed = errors.Join(failed, vital.Errorf(vital.KindOf(err), "write the downtime sheet of ward %s: %w", w.ID, err))
+			failed = errors.Join(failed, vital.Errorf(vital.KindOf(err), "print the downtime sheet of ward %s: %w", w.ID, err))
+			continue
+		}
+		if err := journal.ReplaceFile(filepath.Join(directory, string(w.ID)+".html"), body); err != nil {
+			failed = errors.Join(failed, vital.Errorf(vital.Unavailable, "write the downtime sheet of ward %s: %w", w.ID, err))
 		}
 	}
 	return failed
-}
-
-// replaceFile puts a file in the place of the one before, whole or not at all,
-// also when the power goes. Only we can read it.
-func replaceFile(directory, name string, body []byte) (err error) {
-	f, err := os.CreateTemp(directory, ".new-*") // mode 0600
-	if err != nil {
-		return vital.Errorf(vital.Unavailable, "make a file in %s: %w", directory, err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(body)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(directory, name))
-	}
-	if err != nil {
-		return vital.Errorf(vital.Unavailable, "write %s: %w", name, err)
-	}
-	d, err := os.Open(directory)
-	if err != nil {
-		return vital.Errorf(vital.Unavailable, "open %s: %w", directory, err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return vital.Errorf(vital.Unavailable, "sync %s: %w", directory, err)
-	}
-	return nil
 }
 
 // reportSheets raises the alarm that the sheets cannot be written, or takes it

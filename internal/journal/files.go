@@ -177,7 +177,7 @@ func (l *Files) layout() (filesLayout, error) {
 		if err != nil {
 			return filesLayout{}, err
 		}
-		return asked, replaceFile(path, append(text, '\n'))
+		return asked, ReplaceFile(path, append(text, '\n'))
 	}
 	if err != nil {
 		return filesLayout{}, err
@@ -197,9 +197,9 @@ func (l *Files) layout() (filesLayout, error) {
 	return made, nil
 }
 
-// replaceFile puts content at path so that either the old or the new is there
-// after a power cut, never a half.
-func replaceFile(path string, content []byte) error {
+// ReplaceFile puts content at path so that either the old or the new is there
+// after a power cut, never a half. Only its owner can read it.
+func ReplaceFile(path string, content []byte) error {
 	directory := filepath.Dir(path)
 	f, err := os.CreateTemp(directory, ".new-*")
 	if err != nil {
@@ -294,7 +294,7 @@ func (l *Files) Close() error {
 		}
 		if whole {
 			text, err := json.Marshal(ends)
-			l.problem = errors.Join(err, replaceFile(filepath.Join(l.options.Dir, cleanFile), text))
+			l.problem = errors.Join(err, ReplaceFile(filepath.Join(l.options.Dir, cleanFile), text))
 		}
 		l.release()
 	})

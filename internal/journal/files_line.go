@@ -263,7 +263,7 @@ func (l *fileLine) expire(keep uint64) error {
 	if keep <= l.first {
 		return nil
 	}
-	if err := replaceFile(filepath.Join(l.directory, firstFile), fmt.Appendln(nil, keep)); err != nil {
+	if err := ReplaceFile(filepath.Join(l.directory, firstFile), fmt.Appendln(nil, keep)); err != nil {
 		return err
 	}
 	l.mutex.Lock()
