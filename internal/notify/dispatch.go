@@ -292,7 +292,7 @@ func (w *Worker) result(ctx context.Context, o outcome, e store.Errand, at vital
 	}
 	r.Reason = reasonOf(o.err)
 	switch kind := vital.KindOf(o.err); {
-	case kind == vital.Gone || kind == vital.NotFound || kind == vital.Invalid || kind == vital.Denied:
+	case ofAddress(kind):
 		r.State = store.Dead
 		if kind == vital.Gone {
 			if err := w.store.KillChannel(ctx, w.site, e.Channel); err != nil {
@@ -305,6 +305,12 @@ func (w *Worker) result(ctx context.Context, o outcome, e store.Errand, at vital
 		r.State, r.Next = store.Queued, at.Add(w.timing.backoff(e.Attempts))
 	}
 	return r
+}
+
+// ofAddress reports whether an error is about this address or message: it would
+// fail again, and says nothing about the channel.
+func ofAddress(k vital.Kind) bool {
+	return k == vital.Gone || k == vital.NotFound || k == vital.Invalid || k == vital.Denied
 }
 
 // reasonOf is the words of an error as far as a delivery keeps them.
@@ -332,7 +338,7 @@ func (w *Worker) learn(ctx context.Context, o outcome) {
 	switch k := vital.KindOf(o.err); {
 	case o.err == nil:
 		*l = lane{high: l.high, rest: l.rest}
-	case kind == "screen" || k == vital.Gone || k == vital.NotFound || k == vital.Invalid || k == vital.Denied:
+	case kind == "screen" || ofAddress(k):
 	default:
 		if l.failures == 0 {
 			l.since = now
