@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vigilcare/vigil/clinical/score"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -84,7 +85,8 @@ func printed(metric string) bool {
 	}
 	switch m.Group {
 	case "vital", "respiration", "cardiac", "glucose":
-		return m.Shape != vital.Wave && m.Unit != "{z}" && !slices.Contains([]string{"news2", "mews", "qsofa", "shock-index", "pews", "meows"}, metric)
+		_, isScore := score.Find(metric)
+		return m.Shape != vital.Wave && m.Unit != "{z}" && !isScore
 	}
 	return false
 }
