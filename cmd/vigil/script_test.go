@@ -53,7 +53,7 @@ func scriptServer(ts *testscript.TestScript, neg bool, args []string) {
 		if !ok {
 			ts.Fatalf("no server runs")
 		}
-		stopScriptServer(ts, s.(*runningServer))
+		stopScript(ts, s.(*runningServer), "server")
 	case len(args) >= 2 && args[0] == "start":
 		startScriptServer(ts, args[1], args[2:])
 	default:
@@ -61,15 +61,16 @@ func scriptServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func stopScriptServer(ts *testscript.TestScript, s *runningServer) {
+// stopScript ends what a script started; its log is NAME.log.
+func stopScript(ts *testscript.TestScript, s *runningServer, name string) {
 	s.run.Process.Signal(os.Interrupt)
 	select {
 	case <-s.ended:
 	case <-time.After(20 * time.Second):
-		ts.Fatalf("the server does not stop")
+		ts.Fatalf("the %s does not stop", name)
 	}
 	if code := s.run.ProcessState.ExitCode(); code != 0 {
-		ts.Fatalf("the server stopped with status %d: %s", code, ts.ReadFile("server.log"))
+		ts.Fatalf("the %s stopped with status %d: %s", name, code, ts.ReadFile(name+".log"))
 	}
 }
 

@@ -74,16 +74,7 @@ func scriptSentinel(ts *testscript.TestScript, _ bool, args []string) {
 		if !ok {
 			ts.Fatalf("no sentinel runs")
 		}
-		run := s.(*runningServer)
-		run.run.Process.Signal(os.Interrupt)
-		select {
-		case <-run.ended:
-		case <-time.After(20 * time.Second):
-			ts.Fatalf("the sentinel does not stop")
-		}
-		if code := run.run.ProcessState.ExitCode(); code != 0 {
-			ts.Fatalf("the sentinel stopped with status %d: %s", code, ts.ReadFile("sentinel.log"))
-		}
+		stopScript(ts, s.(*runningServer), "sentinel")
 		return
 	}
 	program, err := exec.LookPath("vigil")

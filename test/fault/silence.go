@@ -80,7 +80,7 @@ type score struct {
 	notes       []string
 }
 
-// findings are the scores of a run, by class.
+// silenceResult is what a run found, with the score of each class of faults.
 type silenceResult struct {
 	Faults           int               `json:"faults"`
 	Seed             uint64            `json:"seed"`

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-
 	"path/filepath"
 	"slices"
 	"strings"
@@ -111,7 +110,7 @@ func (w *ward) enrol(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if w.carry, err = newSender(w.server.mqtt, gateway.Credential.Username, gateway.Credential.Password); err != nil {
+	if w.carry, err = newPipe(w.server.mqtt, gateway.Credential.Username, gateway.Credential.Password); err != nil {
 		return err
 	}
 	for i := range silencePatients {
@@ -137,7 +136,7 @@ func (w *ward) enrol(ctx context.Context) error {
 			return err
 		}
 		if p.sender == nil {
-			if p.sender, err = newSender(w.server.mqtt, device.Credential.Username, device.Credential.Password); err != nil {
+			if p.sender, err = newPipe(w.server.mqtt, device.Credential.Username, device.Credential.Password); err != nil {
 				return err
 			}
 		}

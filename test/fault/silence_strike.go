@@ -23,7 +23,7 @@ type pipe struct {
 	off                bool // signed off: does not connect again
 }
 
-func newSender(server, username, password string) (*pipe, error) {
+func newPipe(server, username, password string) (*pipe, error) {
 	w, err := newWire(server)
 	return &pipe{wire: w, username: username, password: password}, err
 }
