@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/vigilcare/vigil/internal/watch"
 )
 
 // stormSpread is the time over which the devices of a storm send: nothing on a
@@ -13,7 +15,7 @@ import (
 const stormSpread = 200 * time.Millisecond
 
 // stormGrid is how often the server's clock ticks.
-const stormGrid = 5 * time.Second
+const stormGrid = time.Duration(watch.TickEvery) * time.Millisecond
 
 // storm lets every device fall into its alarm at once while one patient's heart
 // stops, and measures how long that one alarm takes to a screen.

@@ -141,6 +141,10 @@ func ms(n int64) string {
 	return fmt.Sprintf("%d ms", n)
 }
 
+// recomputedWithin is how far the alarm may come out from when it was raised, ms:
+// the readings between two ticks of the clock decide, and a second for their way.
+const recomputedWithin = watch.TickEvery + 1_000
+
 // recompute judges the readings of a trace once more by the rule in it, and says
 // whether the alarm comes out again.
 func recompute(t trace.Trace) string {
@@ -188,7 +192,7 @@ func recompute(t trace.Trace) string {
 	switch {
 	case nearest == 0:
 		return fmt.Sprintf("%s does not raise it again from these readings: it may look further back, or at events, than the trace holds", e.RuleFile)
-	case abs(nearest-t.Alarm.Raised) > 6000:
+	case abs(nearest-t.Alarm.Raised) > recomputedWithin:
 		return fmt.Sprintf("%s raises it at %s, %d ms apart", e.RuleFile, nearest, abs(nearest-t.Alarm.Raised))
 	}
 	return fmt.Sprintf("%s raises it again from these readings, %d ms apart", e.RuleFile, abs(nearest-t.Alarm.Raised))
