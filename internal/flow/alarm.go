@@ -181,13 +181,13 @@ func (f *Flow) sight(ctx context.Context, rows store.Rows) func(vital.PatientID)
 		if rows.All {
 			return true
 		}
-		visible, known := seen[id]
+		sees, known := seen[id]
 		if !known {
-			_, err := f.db.Patient(ctx, rows, id)
-			visible = err == nil
-			seen[id] = visible
+			visible, err := f.db.Visible(ctx, rows, store.Query{Patient: id})
+			sees = err == nil && visible
+			seen[id] = sees
 		}
-		return visible
+		return sees
 	}
 }
 
