@@ -65,6 +65,9 @@ are medians of the runs; runs of ours and of the peer take turns.
 `
 
 func runBench(ctx context.Context, w world, args []string) error {
+	if len(args) > 0 && slices.Contains([]string{"-h", "--help", "help"}, args[0]) {
+		args = []string{"ingest", "-h"} // the flags of all are one set
+	}
 	if len(args) == 0 {
 		fmt.Fprint(w.err, benchUsage)
 		return vital.Errorf(vital.Invalid, "say what to measure")
