@@ -374,10 +374,7 @@ func (s *Server) mayTakeOver(ctx context.Context, id vital.UserID, row store.Ala
 		return inField("to", vital.Errorf(vital.NotFound, "user %s: not found", id))
 	}
 	u := users[i]
-	p := auth.Principal{Class: auth.User, ID: string(u.ID), AllWards: u.AllWards, Wards: u.Wards}
-	for _, r := range u.Roles {
-		p.Roles = append(p.Roles, auth.Role(r))
-	}
+	p := principalOf(u)
 	scope := auth.ScopeOf(p, auth.AlarmAct)
 	if scope == auth.Nowhere {
 		return invalid("to", "to: %s does not act on alarms", u.Name)

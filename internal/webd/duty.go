@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -157,8 +158,8 @@ func (s *Server) assign(c *call) error {
 	return s.renderCover(c, max(body.From, vital.At(s.now())))
 }
 
-// wardStaff is who may be given a bed of a ward: everybody who can sign in, works
-// at the bed and sees the ward. It says no more of them than a name.
+// wardStaff is who may be given a bed of a ward: everybody who can sign in and may
+// act on the ward's alarms. It says no more of them than a name.
 func (s *Server) wardStaff(c *call) error {
 	if _, err := s.store.Ward(c.ctx(), c.rows, c.ward()); err != nil {
 		return err
@@ -169,14 +170,24 @@ func (s *Server) wardStaff(c *call) error {
 	}
 	views := []Staff{}
 	for _, u := range users {
-		sees := u.AllWards || slices.Contains(u.Wards, c.ward()) || slices.Contains(u.Roles, "administrator")
-		cares := slices.ContainsFunc(u.Roles, func(r string) bool { return r == "nurse" || r == "clinician" || r == "administrator" })
-		if u.State == "active" && sees && cares {
+		scope := auth.ScopeOf(principalOf(u), auth.AlarmAct)
+		cares := scope == auth.Anywhere || scope != auth.Nowhere && (u.AllWards || slices.Contains(u.Wards, c.ward()))
+		if u.State == auth.UserActive && cares {
 			views = append(views, Staff{u.ID, cmp.Or(u.Name, u.Username)})
 		}
 	}
 	slices.SortFunc(views, func(a, b Staff) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.User, b.User)) })
 	return c.json(listOf(views))
+}
+
+// principalOf is a user as the policy knows one, to ask it what somebody who is not
+// the caller may do.
+func principalOf(u store.User) auth.Principal {
+	p := auth.Principal{Class: auth.User, ID: string(u.ID), AllWards: u.AllWards, Wards: u.Wards}
+	for _, r := range u.Roles {
+		p.Roles = append(p.Roles, auth.Role(r))
+	}
+	return p
 }
 
 // chain is that of a ward, or of the site for who sees all of it.
