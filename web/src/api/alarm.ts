@@ -205,7 +205,7 @@ export interface Person {
 export interface Cover {
   ward: string
   shift: { name: string; from: number | string; to: number | string } | null
-  items: { bed: string; label: string; patient: string | null; nurse: Person | null; backup: Person | null }[] | null
+  items: { bed: string; label: string; patient: string | null; nurse: Person | null; backup: Person | null; shift: string }[] | null
   chain: { level: number; who: 'nurse' | 'backup' | 'lead' | 'supervisor'; people: Person[] | null }[] | null
   uncovered: number
 }

@@ -110,8 +110,7 @@ function WhoCovers({ items }: { items: Item[] }) {
 function Beds({ items, beds, shift }: { items: Item[]; beds: Bed[]; shift: string }) {
   const say = useSay()
   const { preferences } = usePreferences()
-  const shiftOf = (i: Item) => (i as Item & { shift?: string }).shift ?? ''
-  const mixed = items.some((i) => shiftOf(i) !== '' && shiftOf(i) !== shift)
+  const mixed = items.some((i) => i.shift !== '' && i.shift !== shift)
   return (
     <div className="scroll" tabIndex={0} role="region" aria-label={say('running.cover')}>
       <table className="cover-table">
@@ -135,7 +134,7 @@ function Beds({ items, beds, shift }: { items: Item[]; beds: Bed[]; shift: strin
                 <td>{i.patient ? <Link href={`/patient/${encodeURIComponent(i.patient)}`}>{patient ? fullName(patient, preferences.privacy) : say('cover.somebody')}</Link> : <span className="quiet">{say('bed.empty')}</span>}</td>
                 <td>{i.nurse ? name(i.nurse) : i.patient ? <strong className="technical">{say('cover.nobody')}</strong> : ''}</td>
                 <td>{i.backup ? name(i.backup) : i.patient ? <span className="quiet">{say('cover.noBackup')}</span> : ''}</td>
-                {mixed && <td className="second">{shiftOf(i) === shift ? '' : shiftOf(i)}</td>}
+                {mixed && <td className="second">{i.shift === shift ? '' : i.shift}</td>}
               </tr>
             )
           })}
