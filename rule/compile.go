@@ -12,6 +12,7 @@ import (
 // numbers in place.
 type compiled struct {
 	name, title, version string
+	titles               map[string]string // by language
 	file                 string
 	line                 int
 	sources              []string
@@ -38,6 +39,7 @@ type level struct {
 	hold     int64 // ms
 	priority vital.Priority
 	message  []piece
+	others   map[string][]piece // the message by language
 	text     string
 }
 
@@ -131,6 +133,7 @@ func compile(s *Set, file string, d *draft) []Problem {
 	c.out = &compiled{name: d.name, title: d.title, file: file, line: d.token.line, sources: d.sources, appliesAs: d.appliesAs,
 		latching: d.latching, always: d.always, spot: d.spot, technical: d.technical, active: d.active, trials: d.trials,
 		version: digest(append([]byte(d.name+"\x00"), d.words...))}
+	c.languages()
 	for _, l := range d.limits {
 		c.limit(l)
 	}
@@ -317,6 +320,9 @@ func (c *compiler) level(w whenLine) level {
 		}
 	}
 	l.message = c.message(template, w)
+	if !c.clearing { // what a clear says is never printed
+		l.others = c.translated(l.message, w)
+	}
 	return l
 }
 

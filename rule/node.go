@@ -106,7 +106,8 @@ type whenLine struct {
 	hold     int64 // ms
 	priority vital.Priority
 	message  string
-	at       token // of the message
+	at       token   // of the message
+	others   []other // the message in other languages
 }
 
 // freshLine is "fresh 15 s" or "fresh temperature 8 h".
@@ -120,6 +121,7 @@ type draft struct {
 	token     token
 	name      string
 	title     string
+	titles    []other // the title in other languages
 	sources   []string
 	applies   *node
 	appliesAs string
@@ -136,4 +138,5 @@ type draft struct {
 	trials    []*trial
 	seen      map[string]token // statements that stand once
 	words     []byte           // what the version is made of
+	beside    [][2]int         // tokens that the version is not made of: other languages
 }

@@ -194,7 +194,10 @@ func (p *parser) rule(t token) *draft {
 			continue
 		}
 		p.statement(d, t)
-		for _, t := range p.tokens[from:p.at] {
+		for i, t := range p.tokens[from:p.at] {
+			if d.isBeside(from + i) {
+				continue
+			}
 			d.words = append(append(append(append(d.words, t.text...), 0), t.unit...), 0)
 		}
 	}
@@ -216,6 +219,7 @@ func (p *parser) statement(d *draft, t token) {
 	case t.is("title"):
 		p.once(d, t)
 		d.title = p.quoted("the title")
+		d.titles = p.others(d)
 	case t.is("source"):
 		d.sources = append(d.sources, strings.TrimSpace(p.quoted("the source")))
 	case t.is("applies"):
@@ -233,10 +237,10 @@ func (p *parser) statement(d *draft, t token) {
 	case t.is("active"):
 		d.active = append(d.active, p.periods()...)
 	case t.is("when"):
-		d.whens = append(d.whens, p.when(t))
+		d.whens = append(d.whens, p.when(d, t))
 	case t.is("clear"):
 		p.once(d, t)
-		c := p.when(t)
+		c := p.when(d, t)
 		if c.priority != 0 || c.message != "" {
 			p.fail(t, "clear has neither a priority nor a text: it says when the rule is over")
 		}
@@ -290,7 +294,7 @@ func (p *parser) limit(t token, periods []period) limitLine {
 	return l
 }
 
-func (p *parser) when(t token) whenLine {
+func (p *parser) when(d *draft, t token) whenLine {
 	w := whenLine{token: t}
 	from := p.at
 	w.cond = p.expression()
@@ -308,6 +312,7 @@ func (p *parser) when(t token) whenLine {
 	if p.continues("text") {
 		w.at = p.peek()
 		w.message = p.quoted("the text")
+		w.others = p.others(d)
 	}
 	return w
 }

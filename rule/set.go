@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -181,28 +182,29 @@ func (s *Set) Tests() int { return s.tests }
 
 // Rule is a rule as a screen shows it.
 type Rule struct {
-	Name      string         `json:"name"`
-	Title     string         `json:"title"`
-	Priority  vital.Priority `json:"priority"` // the highest of its levels
-	Technical bool           `json:"technical"`
-	Latching  bool           `json:"latching"`
-	Always    bool           `json:"always"`
-	Spot      bool           `json:"spot"`
-	Sources   []string       `json:"sources"`
-	Applies   string         `json:"applies"` // as written; "" to everybody
-	When      string         `json:"when"`    // as written, a line per level
-	Metrics   []string       `json:"metrics"` // and kinds of events
-	Version   string         `json:"version"`
-	File      string         `json:"file"`
-	Line      int            `json:"line"`
-	Tests     []string       `json:"tests"`
+	Name      string            `json:"name"`
+	Title     string            `json:"title"`
+	Titles    map[string]string `json:"titles"`   // in other languages
+	Priority  vital.Priority    `json:"priority"` // the highest of its levels
+	Technical bool              `json:"technical"`
+	Latching  bool              `json:"latching"`
+	Always    bool              `json:"always"`
+	Spot      bool              `json:"spot"`
+	Sources   []string          `json:"sources"`
+	Applies   string            `json:"applies"` // as written; "" to everybody
+	When      string            `json:"when"`    // as written, a line per level
+	Metrics   []string          `json:"metrics"` // and kinds of events
+	Version   string            `json:"version"`
+	File      string            `json:"file"`
+	Line      int               `json:"line"`
+	Tests     []string          `json:"tests"`
 }
 
 // Rules returns every rule, in the order of the files.
 func (s *Set) Rules() []Rule {
 	list := make([]Rule, 0, len(s.rules))
 	for _, c := range s.rules {
-		r := Rule{Name: c.name, Title: c.title, Technical: c.technical, Latching: c.latching, Always: c.always, Spot: c.spot,
+		r := Rule{Name: c.name, Title: c.title, Titles: maps.Clone(c.titles), Technical: c.technical, Latching: c.latching, Always: c.always, Spot: c.spot,
 			Sources: slices.Clone(c.sources), Applies: c.appliesAs, Version: c.version, File: c.file, Line: c.line, Metrics: []string{}, Tests: []string{}}
 		var lines []string
 		for _, l := range c.levels {

@@ -10,6 +10,7 @@ import (
 type piece struct {
 	words string
 	value *node
+	as    string // the expression as written
 	unit  string // of a computed value
 }
 
@@ -67,7 +68,7 @@ func (c *compiler) piece(inner string, w whenLine, at token) (piece, bool) {
 		return piece{}, false
 	}
 	if n.op == opNumber {
-		return piece{words: strings.TrimSpace(n.token.text + " " + unitWord(n.unit))}, true
+		return piece{words: strings.TrimSpace(n.token.text + " " + unitWord(n.unit)), as: inner}, true
 	}
 	named := len(c.out.metrics)
 	got := c.resolve(n)
@@ -85,7 +86,7 @@ func (c *compiler) piece(inner string, w whenLine, at token) (piece, bool) {
 	if got.difference && unit == "Cel" {
 		unit = "K"
 	}
-	return piece{value: n, unit: unitWord(unit)}, true
+	return piece{value: n, unit: unitWord(unit), as: inner}, true
 }
 
 // limitInText finds the limit that the condition itself compares with.
