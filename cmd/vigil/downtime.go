@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/report"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -65,6 +67,30 @@ func (n *node) sheet(ctx context.Context, rows store.Rows, ward vital.WardID) ([
 	return s.HTML()
 }
 
+// sheetsKept is when the sheets on disk were last written, and whether they could be since.
+type sheetsKept struct {
+	mu      sync.Mutex
+	at      vital.Instant
+	failing bool
+}
+
+func (k *sheetsKept) say(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.failing = err != nil; !k.failing {
+		k.at = vitalNow()
+	}
+}
+
+func (n *node) sheetsState() webd.Sheets {
+	if n.config.Downtime == sheetsOff {
+		return webd.Sheets{Off: true}
+	}
+	n.written.mu.Lock()
+	defer n.written.mu.Unlock()
+	return webd.Sheets{Written: n.written.at, Failing: n.written.failing}
+}
+
 // downtime writes the sheets of every ward at the start and every quarter of an
 // hour. That they cannot be written is an alarm, and it is tried again.
 func (n *node) downtime(ctx context.Context) error {
@@ -86,6 +112,7 @@ func (n *node) downtime(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		n.written.say(err)
 		if err != nil {
 			n.log.Error("the downtime sheets could not be written; it is tried again in a quarter of an hour", "error", err.Error())
 		}

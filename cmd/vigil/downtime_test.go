@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -93,5 +95,30 @@ func TestSheetsAreWritten(t *testing.T) {
 	}
 	if len(stands) != 2 || count("downtime.report") != 2 || !strings.Contains(stands[0], `"downtime-sheet"`) || stands[0] == stands[1] {
 		t.Errorf("%q", stands)
+	}
+}
+
+// The time of the last whole writing stays while writing fails, so that a screen can say how old the sheets are.
+func TestSheetsKeepTheirTimeWhileTheyFail(t *testing.T) {
+	n := &node{config: config{Data: t.TempDir()}}
+	if got := n.sheetsState(); got != (webd.Sheets{}) {
+		t.Fatalf("before the first: %+v", got)
+	}
+	n.written.say(nil)
+	first := n.sheetsState()
+	if first.Written == 0 || first.Failing {
+		t.Fatalf("written: %+v", first)
+	}
+	n.written.say(errors.New("full"))
+	if got := n.sheetsState(); got.Written != first.Written || !got.Failing {
+		t.Fatalf("failing: %+v after %+v", got, first)
+	}
+	n.written.say(nil)
+	if got := n.sheetsState(); got.Failing || got.Written < first.Written {
+		t.Fatalf("again: %+v", got)
+	}
+	n.config.Downtime = sheetsOff
+	if got := n.sheetsState(); got != (webd.Sheets{Off: true}) {
+		t.Fatalf("off: %+v", got)
 	}
 }

@@ -42,6 +42,7 @@ type node struct {
 
 	notifier *notify.Worker
 	sheets   *report.Sheets
+	written  sheetsKept
 	traceKey ed25519.PrivateKey
 	began    time.Time
 	gauge    gauge

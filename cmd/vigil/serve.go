@@ -149,7 +149,7 @@ func serveHTTP(ctx context.Context, l net.Listener, s *http.Server) error {
 // screens builds the door for people.
 func (n *node) screens(demo bool, at addresses) (*webd.Server, error) {
 	return webd.New(webd.Options{
-		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, Judged: n.flow, Notifier: n.notifier, Rules: n.flow.Rules, Trials: n.flow, Tracer: n, Sheet: n.sheet, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system, Platform: n.platform, MQTT: at.MQTT,
+		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, Judged: n.flow, Notifier: n.notifier, Rules: n.flow.Rules, Trials: n.flow, Tracer: n, Sheet: n.sheet, Sheets: n.sheetsState, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system, Platform: n.platform, MQTT: at.MQTT,
 		Telemetry: n.telemetry(), Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Ready: n.ready, Secure: n.config.Proxied || strings.HasPrefix(at.HTTP, "https"), Hosts: n.config.hosts(),
 	})
 }

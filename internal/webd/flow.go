@@ -85,6 +85,7 @@ type SystemState struct {
 	Ack       AckTimes        `json:"ack"`
 	Fsync     SyncTimes       `json:"fsync"`
 	Retention []RetentionLine `json:"retention"`
+	Sheets    Sheets          `json:"sheets"`
 }
 
 // Rates are counts per second over the last ten seconds.

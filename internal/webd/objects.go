@@ -39,6 +39,7 @@ type WardView struct {
 	Ward  Ward   `json:"ward"`
 	Beds  []Bed  `json:"beds"`
 	Rooms []Room `json:"rooms"`
+	Sheet Sheets `json:"sheet"`
 }
 
 // Room is a room of a ward.

@@ -122,6 +122,6 @@ func (s *Server) systemState(c *call) error {
 	if err != nil {
 		return err
 	}
-	state.Journal, state.Retention = full(state.Journal), full(state.Retention)
+	state.Journal, state.Retention, state.Sheets = full(state.Journal), full(state.Retention), s.sheetsState()
 	return c.json(state)
 }

@@ -190,7 +190,7 @@ func (s *Server) ward(c *call) error {
 	if err := s.fillLive(c.ctx(), c.rows, beds); err != nil {
 		return err
 	}
-	view := WardView{Ward: wardView(ward), Beds: full(beds), Rooms: make([]Room, len(rooms))}
+	view := WardView{Ward: wardView(ward), Beds: full(beds), Rooms: make([]Room, len(rooms)), Sheet: s.sheetsState()}
 	for i, r := range rooms {
 		view.Rooms[i] = Room{ID: r.ID, Name: r.Name}
 	}
