@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/subtle"
+	"strings"
 	"time"
 
 	"github.com/vigilcare/vigil/internal/store"
@@ -39,13 +40,20 @@ func (g *Gate) Bearer(ctx context.Context, token, remote string) (Principal, err
 	p, ok := g.recall(g.bearers, string(hash))
 	if !ok {
 		var err error
-		if p, err = g.token(ctx, hash); err != nil {
+		if p, err = g.bearer(ctx, token, hash); err != nil {
 			return Principal{}, err
 		}
 		g.remember(g.bearers, string(hash), p)
 	}
 	p.Remote = remote
 	return p, nil
+}
+
+func (g *Gate) bearer(ctx context.Context, token string, hash []byte) (Principal, error) {
+	if strings.HasPrefix(token, ProgramToken) {
+		return g.program(ctx, hash)
+	}
+	return g.token(ctx, hash)
 }
 
 // How exactly it is kept when a token or a device's credential was last used.
