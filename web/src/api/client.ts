@@ -48,6 +48,13 @@ for (const kind of ['pointerdown', 'keydown']) globalThis.addEventListener?.(kin
 const background = (): Record<string, string> => (Date.now() - touched > attention ? { 'Vigil-Background': '1' } : {})
 
 export async function call<T>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> {
+  const text = await letters(method, path, body, type)
+  if (text === '') return undefined as T
+  return JSON.parse(text) as T
+}
+
+/** The answer letter by letter: what is signed is its letters. */
+export async function letters(method: string, path: string, body?: unknown, type = 'application/json'): Promise<string> {
   let answer: Response
   try {
     answer = await fetch(base + path, {
@@ -61,8 +68,7 @@ export async function call<T>(method: string, path: string, body?: unknown, type
   }
   const text = await answer.text()
   if (!answer.ok) throw refusal(answer.status, text)
-  if (text === '') return undefined as T
-  return JSON.parse(text) as T
+  return text
 }
 
 function refusal(status: number, text: string): Refusal {
