@@ -121,9 +121,9 @@ func TestDeviceLogin(t *testing.T) {
 func TestDeviceLoginEnds(t *testing.T) {
 	for name, end := range map[string]func(s *site){
 		"quarantined": func(s *site) {
-			s.ok(s.store.SetDeviceState(s.t.Context(), furnish, "monitor-1", auth.DeviceQuarantined))
+			s.ok(s.store.SetDeviceState(s.t.Context(), furnish, "monitor-1", auth.DeviceQuarantined, "test"))
 		},
-		"retired": func(s *site) { s.ok(s.store.SetDeviceState(s.t.Context(), furnish, "monitor-1", auth.DeviceRetired)) },
+		"retired": func(s *site) { s.ok(s.store.SetDeviceState(s.t.Context(), furnish, "monitor-1", auth.DeviceRetired, "test")) },
 		"revoked": func(s *site) {
 			all, err := s.store.CredentialsOf(s.t.Context(), vital.DefaultSite, "monitor-1")
 			s.ok(err)

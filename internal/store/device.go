@@ -19,6 +19,8 @@ type Device struct {
 	UDI        string
 	Regulatory string // "medical", "wellness", "unknown"
 	State      string // "active", "quarantined", "retired"
+	StateWhy   string // the reason for the state, "" when it never changed
+	StateSince vital.Instant
 	Created    vital.Instant
 	Demo       bool
 	Namespaces []string       // gateway: topic prefixes it may publish under
@@ -41,13 +43,13 @@ type DeviceSeen struct {
 	Duplicates    uint64
 }
 
-const selectDevices = `SELECT d.id, d.label, d.kind, d.class, d.model, d.udi, d.regulatory, d.state, d.created, d.demo, d.namespaces,
+const selectDevices = `SELECT d.id, d.label, d.kind, d.class, d.model, d.udi, d.regulatory, d.state, d.state_why, d.state_since, d.created, d.demo, d.namespaces,
 	d.wards, d.all_wards, COALESCE(s.at, 0), COALESCE(s.offset_ms, 0), COALESCE(s.uncertainty_ms, 0), COALESCE(s.drift_ppm, 0.0),
 	COALESCE(s.packets, 0), COALESCE(s.readings, 0), COALESCE(s.problems, 0), COALESCE(s.duplicates, 0)
 	FROM device d LEFT JOIN device_seen s ON s.site = d.site AND s.device = d.id WHERE d.site = ?`
 
 func scanDevice(scan func(...any) error, d *Device) error {
-	err := scan(&d.ID, &d.Label, &d.Kind, &d.Class, &d.Model, &d.UDI, &d.Regulatory, &d.State, &d.Created, &d.Demo,
+	err := scan(&d.ID, &d.Label, &d.Kind, &d.Class, &d.Model, &d.UDI, &d.Regulatory, &d.State, &d.StateWhy, &d.StateSince, &d.Created, &d.Demo,
 		listOf[string]{&d.Namespaces}, listOf[vital.WardID]{&d.Wards}, &d.AllWards,
 		&d.Seen.At, &d.Seen.OffsetMs, &d.Seen.UncertaintyMs, &d.Seen.DriftPPM, &d.Seen.Packets, &d.Seen.Readings, &d.Seen.Problems, &d.Seen.Duplicates)
 	d.Seen.Device = d.ID
@@ -92,18 +94,55 @@ func (d *DB) PutDevice(ctx context.Context, e audit.Entry, v Device) error {
 	})
 }
 
-// SetDeviceState takes a device out of use or back into it.
-func (d *DB) SetDeviceState(ctx context.Context, e audit.Entry, id vital.DeviceID, state string) error {
+// SetDeviceState takes a device out of use or back into it, and takes back the
+// notice that it was cut off.
+func (d *DB) SetDeviceState(ctx context.Context, e audit.Entry, id vital.DeviceID, state, why string) error {
 	return d.change(ctx, e, "set the state of device "+string(id), func(t *tx) error {
 		if state != "active" && state != "quarantined" && state != "retired" {
 			return vital.Errorf(vital.Invalid, "state %q: want active, quarantined or retired", state)
 		}
-		n, err := t.exec("UPDATE device SET state = $1 WHERE site = $2 AND id = $3", state, e.Site, id)
+		at := e.At
+		if at == 0 {
+			at = now()
+		}
+		n, err := t.exec("UPDATE device SET state = $1, state_why = $2, state_since = $3 WHERE site = $4 AND id = $5", state, why, at, e.Site, id)
 		if err == nil && n == 0 {
 			err = vital.Errorf(vital.NotFound, "device %s: not found", id)
 		}
-		return err
+		if err != nil || state == "quarantined" {
+			return err
+		}
+		return t.control(e.Site, ControlReport, at, misusedFinding(id, why, vital.Absent, at))
 	})
+}
+
+// RuleMisused is the rule of the notice that a device was cut off because
+// somebody else uses its identity, or it somebody else's.
+const RuleMisused = "device-misused"
+
+// QuarantineDevice cuts a device off and raises the notice that says so. One
+// that is not active stays as it is: Conflict.
+func (d *DB) QuarantineDevice(ctx context.Context, e audit.Entry, id vital.DeviceID) error {
+	if e.At == 0 {
+		e.At = now()
+	}
+	return d.change(ctx, e, "quarantine device "+string(id), func(t *tx) error {
+		n, err := t.exec("UPDATE device SET state = 'quarantined', state_why = $1, state_since = $2 WHERE site = $3 AND id = $4 AND state = 'active'", e.Why, e.At, e.Site, id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return vital.Errorf(vital.Conflict, "device %s is not active", id)
+		}
+		return t.control(e.Site, ControlReport, e.At, misusedFinding(id, e.Why, vital.Present, e.At))
+	})
+}
+
+func misusedFinding(id vital.DeviceID, why string, stand vital.Stand, at vital.Instant) vital.Finding {
+	return vital.Finding{
+		Patient: SitePatient, Rule: RuleMisused, Part: string(id), Version: "1", Title: "Device cut off: its identity is misused",
+		Text: "Device " + string(id) + " was cut off: " + why, Priority: vital.Medium, Technical: true, Always: true, Stand: stand, At: at,
+	}
 }
 
 // Device returns one device.

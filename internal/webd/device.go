@@ -302,7 +302,7 @@ func (s *Server) setDeviceState(c *call) error {
 	if body.Why = strings.TrimSpace(body.Why); body.Why == "" || len(body.Why) > 400 {
 		return invalid("why", "why: say why, in at most 400 characters")
 	}
-	if err := s.store.SetDeviceState(c.ctx(), s.entry(c, "device/"+string(c.device()), body.State+": "+body.Why), c.device(), body.State); err != nil {
+	if err := s.store.SetDeviceState(c.ctx(), s.entry(c, "device/"+string(c.device()), body.State+": "+body.Why), c.device(), body.State, body.Why); err != nil {
 		return inField("state", err)
 	}
 	s.gate.Forget()
