@@ -36,7 +36,7 @@ var floors = []struct {
 	{"0b who, filters, screens", true, []string{"person", "signal", "web"}},
 	{"1a medicine, bytes, decisions", true, []string{"clinical/*", "wire/*", "rule", "alarm", "synth"}},
 	{"1b the catalogue of devices", true, []string{"wire/device"}},
-	{"2 record", false, []string{"internal/journal", "internal/audit", "internal/codec/*", "internal/mqttc", "internal/seal", "internal/ca"}},
+	{"2 record", false, []string{"internal/journal", "internal/audit", "internal/codec/*", "internal/mqttc", "internal/seal", "internal/ca", "internal/words"}},
 	{"3 store", false, []string{"internal/store"}},
 	{"4a parts of the flow", false, []string{"internal/auth", "internal/ingest", "internal/watch", "internal/notify", "internal/report", "internal/trace", "internal/backup"}},
 	{"4b the flow", false, []string{"internal/flow"}},

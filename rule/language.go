@@ -168,8 +168,8 @@ func shortened(language string, message []piece, title, translatedTitle string) 
 	return list, ""
 }
 
-// Said is what a finding says, in one language.
-type Said struct {
+// Wording is what a finding says, in one language.
+type Wording struct {
 	Title string `json:"title"`
 	Text  string `json:"text"`
 }
@@ -177,7 +177,7 @@ type Said struct {
 // In returns what one of the set's rules said, in each other language that the
 // rule has. A text that the rule no longer says so stays as it is: what was said
 // is a fact, and half a translation of it none.
-func (s *Set) In(rule, title, text string) map[string]Said {
+func (s *Set) In(rule, title, text string) map[string]Wording {
 	if s == nil {
 		return nil
 	}
@@ -186,9 +186,9 @@ func (s *Set) In(rule, title, text string) map[string]Said {
 		return nil
 	}
 	c := s.rules[i]
-	all := make(map[string]Said, len(c.titles))
+	all := make(map[string]Wording, len(c.titles))
 	for language, own := range c.titles {
-		said := Said{Title: title, Text: text}
+		said := Wording{Title: title, Text: text}
 		if title == c.title {
 			said.Title = own
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -126,7 +127,7 @@ func (s *Server) alarms(c *call) error {
 	}
 	answer.Items = make([]Alarm, len(found))
 	for i := range found {
-		answer.Items[i] = rowView(&found[i], where, names)
+		answer.Items[i] = rowView(&found[i], where, names, s.inForce())
 	}
 	return c.json(answer)
 }
@@ -140,7 +141,7 @@ func (s *Server) openAlarms(c *call, f store.AlarmFilter, where map[vital.Patien
 	}
 	open := s.judged.Alarms(c.ctx(), store.Everything(s.site), patients)
 	highestFirst(open)
-	views := make([]Alarm, 0, len(open))
+	views, set := make([]Alarm, 0, len(open)), s.inForce()
 	mine := sight{all: c.rows.All, wards: c.rows.Wards, ward: f.Ward}
 	for i := range open {
 		a := &open[i]
@@ -151,7 +152,7 @@ func (s *Server) openAlarms(c *call, f store.AlarmFilter, where map[vital.Patien
 			f.From != 0 && a.Raised < f.From, f.To != 0 && a.Raised >= f.To:
 			continue
 		}
-		views = append(views, alarmView(a, where[a.Patient], n))
+		views = append(views, alarmView(a, where[a.Patient], n, set))
 	}
 	return views
 }
@@ -178,12 +179,12 @@ func (v sight) sees(patient vital.PatientID, ward vital.WardID) bool {
 	return v.all || slices.Contains(v.wards, ward)
 }
 
-func rowView(a *store.AlarmRow, where map[vital.PatientID]spot, n names) Alarm {
+func rowView(a *store.AlarmRow, where map[vital.PatientID]spot, n names, set *rule.Set) Alarm {
 	at := spot{a.Bed, a.Ward}
 	if a.Closed == 0 {
 		at = where[a.Patient]
 	}
-	return alarmView(&a.Alarm, at, n)
+	return alarmView(&a.Alarm, at, n, set)
 }
 
 // alarmMark reads a place in the order of alarms: "<raised ms>.<id>".
@@ -240,7 +241,7 @@ func (s *Server) alarm(c *call) error {
 	}
 	view := AlarmView{Deeds: make([]AlarmDeed, len(deeds)), Deliveries: make([]Delivery, len(deliveries))}
 	for i, d := range deeds {
-		view.Deeds[i] = deedView(d, names)
+		view.Deeds[i] = deedView(d, names, &row.Alarm, s.inForce())
 	}
 	for i, d := range deliveries {
 		view.Deliveries[i] = deliveryView(d, names)
@@ -260,13 +261,13 @@ func (s *Server) newestOf(ctx context.Context, row store.AlarmRow, n names) (Ala
 	for _, a := range s.judged.Alarms(ctx, store.Everything(s.site), []vital.PatientID{row.Patient}) {
 		if a.ID == row.ID {
 			row.Alarm = a
-			return rowView(&row, where, n), nil
+			return rowView(&row, where, n, s.inForce()), nil
 		}
 	}
 	if row, err = s.store.Alarm(ctx, store.Everything(s.site), row.ID); err != nil {
 		return Alarm{}, err
 	}
-	return rowView(&row, where, n), nil
+	return rowView(&row, where, n, s.inForce()), nil
 }
 
 var alarmVerbs = []alarm.Verb{

@@ -8,6 +8,8 @@ import (
 
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/words"
+	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -48,6 +50,7 @@ type Alarm struct {
 	Level        int             `json:"level"`
 	Due          int64           `json:"due"`
 	Evidence     []Evidence      `json:"evidence"`
+	Words        Words           `json:"words,omitempty"` // title and text in other languages
 }
 
 // alarmPriority is "high", "medium" or "low".
@@ -97,6 +100,8 @@ type AlarmDeed struct {
 	ToName   string        `json:"toName"`
 	Until    int64         `json:"until"`
 	Evidence []Evidence    `json:"evidence"`
+	WhySaid  *words.Said   `json:"whySaid,omitempty"`
+	Words    Words         `json:"words,omitempty"` // text in other languages
 }
 
 // Delivery is one message about an alarm to one person by one channel. The
@@ -113,6 +118,8 @@ type Delivery struct {
 	At       int64  `json:"at"`
 	Changed  int64  `json:"changed"`
 	Reason   string `json:"reason"`
+
+	ReasonSaid *words.Said `json:"reasonSaid,omitempty"`
 }
 
 // spot is where a patient lies.
@@ -134,7 +141,7 @@ func (s *Server) spots(ctx context.Context) (map[vital.PatientID]spot, error) {
 	return where, nil
 }
 
-func alarmView(a *alarm.Alarm, at spot, n names) Alarm {
+func alarmView(a *alarm.Alarm, at spot, n names, set *rule.Set) Alarm {
 	v := Alarm{
 		ID: a.ID, Patient: a.Patient, Bed: at.bed, Ward: at.ward, Rule: a.Rule, Part: a.Part, Version: a.Version,
 		Title: a.Title, Text: a.Text, Metric: a.Metric, Technical: a.Technical, Latching: a.Latching, Always: a.Always, Spot: a.Spot,
@@ -142,7 +149,7 @@ func alarmView(a *alarm.Alarm, at spot, n names) Alarm {
 		Since: int64(a.Since), Raised: int64(a.Raised), Changed: int64(a.Changed), Ended: int64(a.Ended), Unknown: int64(a.Unknown),
 		Closed: int64(a.Closed), Why: a.Why, Times: a.Times, Sound: a.Sound, SoundUntil: int64(a.SoundUntil),
 		Acknowledged: deedBy(a.Acknowledged, n), Silenced: deedBy(a.Silenced, n), Level: a.Level, Due: int64(a.Due),
-		Evidence: evidenceView(a.Evidence),
+		Evidence: evidenceView(a.Evidence), Words: wordsOf(set, a.Rule, a.Title, a.Text),
 	}
 	if o := a.Owner; o != nil {
 		v.Owner = &AlarmOwner{By: o.By, Name: n.of(o.By), From: o.From, FromName: n.of(o.From), At: int64(o.At), Accepted: o.Accepted}
@@ -182,11 +189,11 @@ func people(a *alarm.Alarm) []string {
 	return ids
 }
 
-func deedView(d store.AlarmDeed, n names) AlarmDeed {
+func deedView(d store.AlarmDeed, n names, of *alarm.Alarm, set *rule.Set) AlarmDeed {
 	return AlarmDeed{
 		At: int64(d.At), Kind: d.Kind, Verb: d.Verb, By: d.By, Name: n.of(d.By), Why: n.inText(d.Why), Text: d.Text,
 		Priority: alarmPriority(d.Priority.String()), Level: d.Level, To: d.To, ToName: n.of(d.To), Until: int64(d.Until),
-		Evidence: evidenceView(d.Evidence),
+		Evidence: evidenceView(d.Evidence), WhySaid: words.Find(n.inText(d.Why)), Words: wordsOf(set, of.Rule, of.Title, d.Text),
 	}
 }
 
@@ -194,6 +201,7 @@ func deliveryView(d store.Delivery, n names) Delivery {
 	return Delivery{
 		Page: d.Page, Kind: d.Kind, Person: d.Person, Name: n.of(d.Person), Channel: d.Channel, Address: masked(d.Address),
 		State: d.State, Attempts: d.Attempts, At: int64(d.At), Changed: int64(d.Changed), Reason: d.Reason,
+		ReasonSaid: words.Find(d.Reason),
 	}
 }
 

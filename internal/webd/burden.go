@@ -65,14 +65,15 @@ type Spread struct {
 
 // BurdenRule is what one rule raised.
 type BurdenRule struct {
-	Rule       string  `json:"rule"`
-	Title      string  `json:"title"`
-	Technical  bool    `json:"technical"`
-	Alarms     int     `json:"alarms"`
-	Share      float64 `json:"share"`
-	SelfEnded  int     `json:"selfEnded"`
-	Actionable int     `json:"actionable"`
-	Minutes    float64 `json:"minutes"`
+	Rule       string            `json:"rule"`
+	Title      string            `json:"title"`
+	Titles     map[string]string `json:"titles,omitempty"` // in other languages
+	Technical  bool              `json:"technical"`
+	Alarms     int               `json:"alarms"`
+	Share      float64           `json:"share"`
+	SelfEnded  int               `json:"selfEnded"`
+	Actionable int               `json:"actionable"`
+	Minutes    float64           `json:"minutes"`
 }
 
 // BurdenBed is what was raised at one bed.
@@ -149,6 +150,9 @@ func (s *Server) burden(c *call) error {
 	}
 	for _, sh := range shifts {
 		b.ByShift = append(b.ByShift, shiftBurden(sh, rows))
+	}
+	for i := range b.ByRule {
+		b.ByRule[i].Titles = titlesOf(s.inForce(), b.ByRule[i].Rule, b.ByRule[i].Title)
 	}
 	return c.json(b)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/words"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -73,6 +74,7 @@ type TimelineItem struct {
 	Text string        `json:"text"`
 	By   string        `json:"by"`
 	Ref  string        `json:"ref"`
+	Said *words.Said   `json:"said,omitempty"` // what Vigil says itself
 }
 
 const (
@@ -349,7 +351,7 @@ func (s *Server) timeline(c *call) error {
 	}
 	items := make([]TimelineItem, len(moments))
 	for i, m := range moments {
-		items[i] = TimelineItem{At: m.At, Kind: m.Kind, Text: m.Text, By: names.of(m.By), Ref: m.Ref}
+		items[i] = TimelineItem{At: m.At, Kind: m.Kind, Text: m.Text, By: names.of(m.By), Ref: m.Ref, Said: saidOf(m)}
 	}
 	return c.json(listOf(items))
 }

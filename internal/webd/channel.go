@@ -12,6 +12,7 @@ import (
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/words"
 	"github.com/vigilcare/vigil/person"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -188,6 +189,8 @@ type OwnDelivery struct {
 	At       vital.Instant `json:"at"`
 	Changed  vital.Instant `json:"changed"`
 	Reason   string        `json:"reason"`
+
+	ReasonSaid *words.Said `json:"reasonSaid,omitempty"`
 }
 
 func ownDelivery(d store.Delivery) OwnDelivery {
@@ -197,7 +200,7 @@ func ownDelivery(d store.Delivery) OwnDelivery {
 	}
 	return OwnDelivery{
 		ID: d.ID, Page: d.Page, Alarm: d.Alarm, Told: d.Told, Kind: d.Kind, Channel: d.Channel, State: state, Attempts: d.Attempts,
-		At: d.At, Changed: d.Changed, Reason: d.Reason,
+		At: d.At, Changed: d.Changed, Reason: d.Reason, ReasonSaid: words.Find(d.Reason),
 	}
 }
 

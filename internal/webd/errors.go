@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/words"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -34,9 +35,10 @@ type Failure struct {
 
 // FailureDetail says what went wrong and where.
 type FailureDetail struct {
-	Kind    string `json:"kind"`
-	Message string `json:"message"`
-	Field   string `json:"field,omitempty"`
+	Kind    string      `json:"kind"`
+	Message string      `json:"message"`
+	Field   string      `json:"field,omitempty"`
+	Said    *words.Said `json:"said,omitempty"` // the message by its code, where it has one
 }
 
 // fieldError names the part of the request that an error is about.
@@ -69,6 +71,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		return // the caller has gone: nobody reads an answer
 	}
 	detail := FailureDetail{Kind: kind.String(), Message: err.Error()}
+	detail.Said = words.Find(detail.Message)
 	var field *fieldError
 	if errors.As(err, &field) {
 		detail.Field = field.field

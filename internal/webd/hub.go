@@ -12,6 +12,7 @@ import (
 
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
+	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -32,11 +33,12 @@ const (
 // That is what makes slow readers and returning ones the same case: whoever has
 // seen everything up to n gets what changed after n.
 type hub struct {
-	live   Live
-	judged Judged
-	places func(ctx context.Context) ([]store.Admission, error)
-	now    func() time.Time
-	log    *slog.Logger
+	live    Live
+	judged  Judged
+	inForce func() *rule.Set
+	places  func(ctx context.Context) ([]store.Admission, error)
+	now     func() time.Time
+	log     *slog.Logger
 
 	inbox struct {
 		sync.Mutex
@@ -77,8 +79,11 @@ type watchChange struct {
 }
 
 func newHub(o Options, places func(context.Context) ([]store.Admission, error), people func(context.Context) (names, error), now func() time.Time, log *slog.Logger) *hub {
+	if o.Rules == nil {
+		o.Rules = func() *rule.Set { return nil }
+	}
 	return &hub{
-		live: o.Live, judged: o.Judged, places: places, now: now, log: log, wake: make(chan struct{}, 1), alarms: newAlarmBoard(people),
+		inForce: o.Rules, live: o.Live, judged: o.Judged, places: places, now: now, log: log, wake: make(chan struct{}, 1), alarms: newAlarmBoard(people),
 		// Numbers begin above those of any earlier run, so that what a page has
 		// seen of that run is never taken for ours.
 		seq:       uint64(now().UnixMilli()) * 64,

@@ -119,7 +119,7 @@ func (h *hub) applyAlarms(updates []*watch.Update) {
 		for i := range u.Alarms {
 			a := &u.Alarms[i]
 			b.set(a)
-			change := alarmChange{h.seq, a.Patient, alarmJSON(alarmView(a, spot{h.beds[a.Patient], b.wards[a.Patient]}, b.names))}
+			change := alarmChange{h.seq, a.Patient, alarmJSON(alarmView(a, spot{h.beds[a.Patient], b.wards[a.Patient]}, b.names, h.inForce()))}
 			now := standingOf(a)
 			if at, ok := last[a.ID]; ok && before[a.ID] == now {
 				fresh[at] = change
@@ -286,7 +286,7 @@ func (h *hub) openFor(v sight) [][]byte {
 	items := make([][]byte, len(open))
 	for i := range open {
 		a := &open[i]
-		items[i] = alarmJSON(alarmView(a, spot{h.beds[a.Patient], b.wards[a.Patient]}, b.names))
+		items[i] = alarmJSON(alarmView(a, spot{h.beds[a.Patient], b.wards[a.Patient]}, b.names, h.inForce()))
 	}
 	return items
 }
@@ -309,7 +309,7 @@ func (h *hub) alarmsIn(bed *Bed) []Alarm {
 	highestFirst(open)
 	views := make([]Alarm, len(open))
 	for i := range open {
-		views[i] = alarmView(&open[i], spot{bed.ID, bed.Ward}, h.alarms.names)
+		views[i] = alarmView(&open[i], spot{bed.ID, bed.Ward}, h.alarms.names, h.inForce())
 	}
 	return views
 }

@@ -2,6 +2,7 @@ package webd
 
 import (
 	"github.com/vigilcare/vigil/internal/watch"
+	"github.com/vigilcare/vigil/internal/words"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -208,8 +209,9 @@ type Watched struct {
 	Cause   string          `json:"cause"`
 	Streams []Stream        `json:"streams"`
 
-	CauseKind     string `json:"causeKind"`
-	DeclaredLimit int64  `json:"declaredLimit"` // ms after the last value in which it may still be shown as watched
+	CauseKind     string      `json:"causeKind"`
+	CauseSaid     *words.Said `json:"causeSaid,omitempty"`
+	DeclaredLimit int64       `json:"declaredLimit"` // ms after the last value in which it may still be shown as watched
 }
 
 // Stream is one expected stream; every is in ms.
@@ -222,18 +224,20 @@ type Stream struct {
 	Every  int64  `json:"every"`
 	Cause  string `json:"cause"`
 
-	CauseKind string `json:"causeKind"`
+	CauseKind string      `json:"causeKind"`
+	CauseSaid *words.Said `json:"causeSaid,omitempty"`
 }
 
 func watchedOf(w watch.Watch, bed vital.BedID) Watched {
 	out := Watched{
 		Bed: bed, Patient: w.Patient, State: string(w.State), Last: int64(w.Last), Since: int64(w.Since), Cause: w.Cause,
 		Streams: make([]Stream, len(w.Streams)), CauseKind: string(w.CauseKind), DeclaredLimit: w.DeclaredLimit(),
+		CauseSaid: words.Find(w.Cause),
 	}
 	for i, s := range w.Streams {
 		out.Streams[i] = Stream{
 			Metric: s.Metric, Kind: string(s.Kind), State: string(s.State), Last: int64(s.Last), Since: int64(s.Since), Every: s.Every, Cause: s.Cause,
-			CauseKind: string(s.CauseKind),
+			CauseKind: string(s.CauseKind), CauseSaid: words.Find(s.Cause),
 		}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"github.com/skip2/go-qrcode"
 
 	"github.com/vigilcare/vigil/internal/ingest"
+	"github.com/vigilcare/vigil/internal/words"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -26,6 +27,7 @@ type Packet struct {
 	Sequence   uint64             `json:"sequence"`
 	Result     string             `json:"result"`
 	Reason     string             `json:"reason"`
+	ReasonSaid *words.Said        `json:"reasonSaid,omitempty"`
 	Readings   int                `json:"readings"`
 	Waves      int                `json:"waves"`
 	Events     int                `json:"events"`
@@ -39,7 +41,8 @@ func packetViews(infos []ingest.PacketInfo) List[Packet] {
 		views[i] = Packet{
 			Partition: p.At.Partition, Frame: p.At.Frame, Index: p.At.Index, Received: p.Received, Device: p.Device, Credential: p.Credential,
 			Door: p.Door, Topic: p.Topic, Format: p.Format, Bytes: p.Bytes, Sequence: p.Sequence, Result: string(p.Result), Reason: p.Reason,
-			Readings: p.Readings, Waves: p.Waves, Events: p.Events, Decoder: p.Decoder, Preview: p.Preview,
+			ReasonSaid: words.Find(p.Reason),
+			Readings:   p.Readings, Waves: p.Waves, Events: p.Events, Decoder: p.Decoder, Preview: p.Preview,
 		}
 	}
 	return listOf(views)

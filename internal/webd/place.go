@@ -256,11 +256,11 @@ func (s *Server) fillLive(ctx context.Context, rows store.Rows, beds []Bed) erro
 	if err != nil {
 		return err
 	}
-	open := s.judged.Alarms(ctx, rows, patients)
+	open, set := s.judged.Alarms(ctx, rows, patients), s.inForce()
 	highestFirst(open)
 	for i := range open {
 		if at, ok := at[open[i].Patient]; ok {
-			beds[at].Alarms = append(beds[at].Alarms, alarmView(&open[i], spot{beds[at].ID, beds[at].Ward}, names))
+			beds[at].Alarms = append(beds[at].Alarms, alarmView(&open[i], spot{beds[at].ID, beds[at].Ward}, names, set))
 		}
 	}
 	for _, v := range s.live.Latest(rows, patients) {

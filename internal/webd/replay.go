@@ -85,23 +85,25 @@ type Tally struct {
 
 // RuleTally is how many alarms one rule raised and how long they lasted.
 type RuleTally struct {
-	Rule      string  `json:"rule"`
-	Title     string  `json:"title"`
-	Technical bool    `json:"technical"`
-	Alarms    int     `json:"alarms"`
-	Minutes   float64 `json:"minutes"`
+	Rule      string            `json:"rule"`
+	Title     string            `json:"title"`
+	Titles    map[string]string `json:"titles,omitempty"` // in other languages
+	Technical bool              `json:"technical"`
+	Alarms    int               `json:"alarms"`
+	Minutes   float64           `json:"minutes"`
 }
 
 // ReplayChange is an alarm that the trial raises at another time, with another
 // priority, not at all, or alone. Times are ms since 1970.
 type ReplayChange struct {
-	Patient vital.PatientID `json:"patient"`
-	Rule    string          `json:"rule"`
-	Title   string          `json:"title"`
-	Kind    string          `json:"kind"` // missed, later, milder, new, earlier, stronger
-	Seconds float64         `json:"seconds"`
-	Was     *ReplayAlarm    `json:"was"`
-	Is      *ReplayAlarm    `json:"is"`
+	Patient vital.PatientID   `json:"patient"`
+	Rule    string            `json:"rule"`
+	Title   string            `json:"title"`
+	Titles  map[string]string `json:"titles,omitempty"` // in other languages
+	Kind    string            `json:"kind"`             // missed, later, milder, new, earlier, stronger
+	Seconds float64           `json:"seconds"`
+	Was     *ReplayAlarm      `json:"was"`
+	Is      *ReplayAlarm      `json:"is"`
 }
 
 // ReplayAlarm is one alarm of a trial; closed is 0 when it lasted to the end.
@@ -110,6 +112,7 @@ type ReplayAlarm struct {
 	Closed   int64         `json:"closed"`
 	Priority alarmPriority `json:"priority"`
 	Text     string        `json:"text"`
+	Words    Words         `json:"words,omitempty"` // the text in other languages
 }
 
 const (
@@ -174,7 +177,7 @@ func (s *Server) replay(c *call, patients []vital.PatientID, most time.Duration)
 	if err != nil {
 		return err
 	}
-	return c.json(replayOf(body.From, body.To, tried))
+	return c.json(replayOf(body.From, body.To, tried).titled(s.inForce()))
 }
 
 // replayOf compares what was with what would have been.

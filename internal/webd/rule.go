@@ -30,21 +30,22 @@ type RuleFile struct {
 
 // RuleRow is one rule as lists show it.
 type RuleRow struct {
-	Name      string        `json:"name"`
-	Title     string        `json:"title"`
-	Version   string        `json:"version"`
-	Priority  alarmPriority `json:"priority"`
-	Technical bool          `json:"technical"`
-	Latching  bool          `json:"latching"`
-	Always    bool          `json:"always"`
-	Spot      bool          `json:"spot"`
-	Sources   []string      `json:"sources"`
-	Applies   string        `json:"applies"`
-	When      string        `json:"when"`
-	Metrics   []string      `json:"metrics"`
-	File      string        `json:"file"`
-	Line      int           `json:"line"`
-	Tests     []string      `json:"tests"`
+	Name      string            `json:"name"`
+	Title     string            `json:"title"`
+	Titles    map[string]string `json:"titles,omitempty"` // in other languages
+	Version   string            `json:"version"`
+	Priority  alarmPriority     `json:"priority"`
+	Technical bool              `json:"technical"`
+	Latching  bool              `json:"latching"`
+	Always    bool              `json:"always"`
+	Spot      bool              `json:"spot"`
+	Sources   []string          `json:"sources"`
+	Applies   string            `json:"applies"`
+	When      string            `json:"when"`
+	Metrics   []string          `json:"metrics"`
+	File      string            `json:"file"`
+	Line      int               `json:"line"`
+	Tests     []string          `json:"tests"`
 }
 
 // RuleProblem is what keeps a set from loading, and where.
@@ -127,7 +128,7 @@ func rulesView(set *rule.Set) []RuleRow {
 	rows := make([]RuleRow, len(rules))
 	for i, r := range rules {
 		rows[i] = RuleRow{
-			Name: r.Name, Title: r.Title, Version: r.Version, Priority: alarmPriority(r.Priority.String()), Technical: r.Technical, Latching: r.Latching,
+			Name: r.Name, Title: r.Title, Titles: r.Titles, Version: r.Version, Priority: alarmPriority(r.Priority.String()), Technical: r.Technical, Latching: r.Latching,
 			Always: r.Always, Spot: r.Spot, Sources: full(r.Sources), Applies: r.Applies, When: r.When, Metrics: full(r.Metrics),
 			File: r.File, Line: r.Line, Tests: full(r.Tests),
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
+	"github.com/vigilcare/vigil/internal/words"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -19,6 +20,7 @@ type Gap struct {
 	State  string        `json:"state"`
 	Kind   string        `json:"kind"`
 	Cause  string        `json:"cause"`
+	Said   *words.Said   `json:"causeSaid,omitempty"`
 }
 
 // StreamLedger is one expected stream over the time asked for. The shares are of
@@ -44,6 +46,7 @@ type Interval struct {
 	State string        `json:"state"`
 	Kind  string        `json:"kind"`
 	Cause string        `json:"cause"`
+	Said  *words.Said   `json:"causeSaid,omitempty"`
 }
 
 // GapLedger is what was expected of a patient and what came of it.
@@ -148,7 +151,7 @@ func (s *Server) ledger(c *call, patient vital.PatientID, from, to vital.Instant
 	}
 	for _, g := range rows {
 		if len(spans[g.Metric]) == 0 { // from before it was kept what is expected
-			view.Items = append(view.Items, Gap{Metric: g.Metric, From: g.From, To: g.To, State: g.State, Kind: g.Kind, Cause: g.Cause})
+			view.Items = append(view.Items, Gap{Metric: g.Metric, From: g.From, To: g.To, State: g.State, Kind: g.Kind, Cause: g.Cause, Said: words.Find(g.Cause)})
 		}
 	}
 	slices.SortStableFunc(view.Items, func(a, b Gap) int { return cmp.Compare(a.From, b.From) })
@@ -200,7 +203,7 @@ func streamLedger(p watch.Page) StreamLedger {
 		Standby: k.Standby, Unjudged: k.Unjudged, Longest: k.Longest, Intervals: make([]Interval, len(p.Intervals)),
 	}
 	for i, x := range p.Intervals {
-		out.Intervals[i] = Interval{From: x.From, To: x.To, State: string(x.State), Kind: string(x.Kind), Cause: x.Cause}
+		out.Intervals[i] = Interval{From: x.From, To: x.To, State: string(x.State), Kind: string(x.Kind), Cause: x.Cause, Said: words.Find(x.Cause)}
 	}
 	return out
 }
@@ -211,7 +214,7 @@ func items(p watch.Page) []Gap {
 	for _, of := range [][]watch.Interval{p.Intervals, p.Unjudged} {
 		for _, x := range of {
 			if x.State != watch.Got || x.Kind != "" {
-				list = append(list, Gap{Metric: p.Metric, From: x.From, To: x.To, State: string(x.State), Kind: string(x.Kind), Cause: x.Cause})
+				list = append(list, Gap{Metric: p.Metric, From: x.From, To: x.To, State: string(x.State), Kind: string(x.Kind), Cause: x.Cause, Said: words.Find(x.Cause)})
 			}
 		}
 	}
