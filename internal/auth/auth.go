@@ -5,6 +5,7 @@ package auth
 
 import (
 	"slices"
+	"time"
 
 	"github.com/vigilcare/vigil/vital"
 )
@@ -45,6 +46,12 @@ type Principal struct {
 	Namespaces []string // gateway: topic prefixes it may publish under, "v1/ward-gw-1-"
 	Credential vital.CredentialID
 	Remote     string
+
+	Session string    // the browser's session; "": it did not come by one
+	Factors []string  // what was proved in that session: ByPassword, ByCode ...
+	Fresh   time.Time // when something was proved last
+
+	App        *App // the program through which it came, which narrows its rights; nil: none
 }
 
 // Has reports whether the principal is a user with that role.
