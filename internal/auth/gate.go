@@ -25,6 +25,10 @@ type Options struct {
 	Idle     time.Duration // a session without activity ends after this: 15 min
 	Absolute time.Duration // and after this in any case: 12 h
 	AtOnce   int           // password checks at the same time: 2, of 19 MiB each
+
+	// Cut is told of a device that the gate has just quarantined, so that its
+	// connections end and people are told. Nil: within seconds, by who looks.
+	Cut func(ctx context.Context, device vital.DeviceID)
 }
 
 // Gate knows who is calling. It keeps short-lived copies of what it verified,
@@ -42,6 +46,8 @@ type Gate struct {
 	accounts *throttle // by account and address together
 	places   *throttle // by address alone: many accounts from one place
 	refusals refusals
+	misuses  misuses
+	cut      func(ctx context.Context, device vital.DeviceID)
 
 	mu       sync.Mutex
 	sessions map[string]*session // by hash of the cookie
@@ -84,6 +90,8 @@ func New(o Options) *Gate {
 		accounts: newThrottle(5, 2*time.Second, 15*time.Minute),
 		places:   newThrottle(30, 2*time.Second, 15*time.Minute),
 		refusals: refusals{lines: make(map[string]*refusal)},
+		misuses:  newMisuses(),
+		cut:      o.Cut,
 		sessions: make(map[string]*session),
 		bearers:  make(map[string]known),
 		devices:  make(map[string]known),
@@ -157,6 +165,7 @@ func (g *Gate) Allow(ctx context.Context, p Principal, a Action, s Subject) erro
 	g.refuse(ctx, audit.Entry{
 		Site: g.siteOf(p), Who: p.Who(), Role: p.Role(), From: p.Remote, Action: string(a), Subject: s.String(), Patient: s.Patient,
 	}, err.Error())
+	g.spokeAs(ctx, p, s)
 	return err
 }
 

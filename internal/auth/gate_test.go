@@ -123,7 +123,9 @@ func TestDeviceLoginEnds(t *testing.T) {
 		"quarantined": func(s *site) {
 			s.ok(s.store.SetDeviceState(s.t.Context(), furnish, "monitor-1", auth.DeviceQuarantined, "test"))
 		},
-		"retired": func(s *site) { s.ok(s.store.SetDeviceState(s.t.Context(), furnish, "monitor-1", auth.DeviceRetired, "test")) },
+		"retired": func(s *site) {
+			s.ok(s.store.SetDeviceState(s.t.Context(), furnish, "monitor-1", auth.DeviceRetired, "test"))
+		},
 		"revoked": func(s *site) {
 			all, err := s.store.CredentialsOf(s.t.Context(), vital.DefaultSite, "monitor-1")
 			s.ok(err)
