@@ -21,15 +21,16 @@ type User struct {
 	PasswordHash string // empty: cannot sign in by password
 	Created      vital.Instant
 	Preferences  json.RawMessage
+	Patient      vital.PatientID // the patient that an account of role patient is
 }
 
-const selectUsers = `SELECT site, id, name, username, roles, wards, all_wards, state, password_hash, created, preferences
+const selectUsers = `SELECT site, id, name, username, roles, wards, all_wards, state, password_hash, created, preferences, patient
 	FROM account WHERE site = ?`
 
 func scanUser(scan func(...any) error, u *User) error {
 	var preferences string
 	err := scan(&u.Site, &u.ID, &u.Name, &u.Username, listOf[string]{&u.Roles}, listOf[vital.WardID]{&u.Wards}, &u.AllWards,
-		&u.State, &u.PasswordHash, &u.Created, &preferences)
+		&u.State, &u.PasswordHash, &u.Created, &preferences, &u.Patient)
 	u.Preferences = json.RawMessage(preferences)
 	return err
 }
@@ -49,11 +50,12 @@ func (d *DB) PutUser(ctx context.Context, e audit.Entry, u User) error {
 		if u.Created == 0 {
 			u.Created = now()
 		}
-		_, err := t.exec(`INSERT INTO account (site, id, name, username, roles, wards, all_wards, state, password_hash, created, preferences)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		_, err := t.exec(`INSERT INTO account (site, id, name, username, roles, wards, all_wards, state, password_hash, created, preferences, patient)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 			ON CONFLICT (site, id) DO UPDATE SET name = excluded.name, username = excluded.username, roles = excluded.roles, wards = excluded.wards,
-			all_wards = excluded.all_wards, state = excluded.state, password_hash = excluded.password_hash, preferences = excluded.preferences`,
-			e.Site, u.ID, u.Name, u.Username, list(u.Roles), list(u.Wards), u.AllWards, u.State, u.PasswordHash, u.Created, string(u.Preferences))
+			all_wards = excluded.all_wards, state = excluded.state, password_hash = excluded.password_hash, preferences = excluded.preferences,
+			patient = excluded.patient`,
+			e.Site, u.ID, u.Name, u.Username, list(u.Roles), list(u.Wards), u.AllWards, u.State, u.PasswordHash, u.Created, string(u.Preferences), u.Patient)
 		return err
 	})
 }

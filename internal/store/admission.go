@@ -30,7 +30,7 @@ func scanAdmission(scan func(...any) error, a *Admission) error {
 // Admissions lists the stays of a patient, oldest first. Who sees the patient
 // sees all of them: where a patient was is part of what is known of the patient.
 func (d *DB) Admissions(ctx context.Context, r Rows, patient vital.PatientID) ([]Admission, error) {
-	q := ask(selectAdmissions, r.Site).add(" AND a.patient = ?", patient).seesPatient(r, "a.patient").add(" ORDER BY a.from_ms, a.id")
+	q := ask(selectAdmissions, r.Site).add(" AND a.patient = ?", patient).seesKind(r, "a.patient", vital.DataLocation).add(" ORDER BY a.from_ms, a.id")
 	return collect(ctx, d.read, q, scanAdmission)
 }
 
@@ -42,7 +42,7 @@ func (d *DB) Occupants(ctx context.Context, r Rows, ward vital.WardID, at vital.
 	}
 	q := ask(selectAdmissions, r.Site).when(ward != "", " AND a.ward = ?", ward).
 		add(" AND a.from_ms <= ? AND (a.to_ms = 0 OR a.to_ms > ?)", at, at).
-		seesWard(r, "a.ward").add(" ORDER BY a.ward, b.position, b.id")
+		seesWard(r, "a.ward").seesKind(r, "a.patient", vital.DataLocation).add(" ORDER BY a.ward, b.position, b.id")
 	return collect(ctx, d.read, q, scanAdmission)
 }
 

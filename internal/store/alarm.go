@@ -168,13 +168,11 @@ type AlarmMark struct {
 // seesAlarm adds the row filter for a column that holds the patient of an alarm:
 // a patient's, as everything of the patient; the site's, whoever sees any ward.
 func (q *query) seesAlarm(r Rows, column string) *query {
-	if r.All {
+	if r.everything() {
 		return q
 	}
-	if len(r.Wards) == 0 {
-		return q.add(" AND FALSE")
-	}
-	return q.add(" AND ("+column+" = ? OR TRUE", SitePatient).seesPatient(r, column).add(")")
+	q.add(" AND (").sees(r, column, kind(vital.DataAlarms))
+	return q.when(r.All || len(r.Wards) > 0, " OR "+column+" = ?", SitePatient).add(")")
 }
 
 const selectAlarms = "SELECT a.body, a.ward, a.bed FROM alarm a WHERE a.site = ?"

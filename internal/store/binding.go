@@ -147,8 +147,8 @@ func (d *DB) Bindings(ctx context.Context, r Rows, f BindingFilter) ([]Binding, 
 		when(f.At != 0, " AND b.from_ms <= ? AND (b.to_ms = 0 OR b.to_ms > ?)", f.At, f.At).
 		when(f.To != 0, " AND b.from_ms < ?", f.To).
 		when(f.From != 0, " AND (b.to_ms = 0 OR b.to_ms > ?)", f.From)
-	if !r.All {
-		q.add(" AND ((TRUE").seesData(r, "b.patient", "b.device").add(")")
+	if !r.everything() {
+		q.add(" AND ((TRUE").seesData(r, "b.patient", "b.device", kind(vital.DataLocation)).add(")")
 		if len(r.Wards) > 0 {
 			q.add(" OR EXISTS (SELECT 1 FROM room WHERE room.site = b.site AND room.id = b.room AND room.ward ")
 			in(q, r.Wards).add(")")

@@ -148,7 +148,7 @@ func (d *DB) Standbys(ctx context.Context, r Rows, at vital.Instant) ([]Standby,
 func (d *DB) standbys(ctx context.Context, r Rows, patient vital.PatientID, at vital.Instant) ([]Standby, error) {
 	q := ask(selectStandby, r.Site).when(patient != "", " AND s.patient = ?", patient).
 		add(" AND s.from_ms <= ? AND s.until_ms > ? AND (s.ended = 0 OR s.ended > ?)", at, at, at).
-		seesPatient(r, "s.patient").add(" ORDER BY s.from_ms DESC, s.id")
+		seesKind(r, "s.patient", vital.DataNotes).add(" ORDER BY s.from_ms DESC, s.id")
 	return collect(ctx, d.read, q, scanStandby)
 }
 
@@ -175,7 +175,7 @@ func (d *DB) SetPlan(ctx context.Context, e audit.Entry, patient vital.PatientID
 // PlanOf returns what is expected of the streams of one patient.
 func (d *DB) PlanOf(ctx context.Context, r Rows, patient vital.PatientID) ([]PlanItem, error) {
 	q := ask("SELECT i.metric, i.kind, i.every_s FROM plan_item i WHERE i.site = ? AND i.patient = ?", r.Site, patient).
-		seesPatient(r, "i.patient").add(" ORDER BY i.metric")
+		seesData(r, "i.patient", "''", dataOf("i.metric")).add(" ORDER BY i.metric")
 	return collect(ctx, d.read, q, func(scan func(...any) error, i *PlanItem) error { return scan(&i.Metric, &i.Kind, &i.Every) })
 }
 
@@ -225,7 +225,7 @@ func (d *DB) Observe(ctx context.Context, e audit.Entry, o Observation) (Observa
 // Observations lists bed rounds in [from, to), oldest first; to 0: no end.
 func (d *DB) Observations(ctx context.Context, r Rows, patient vital.PatientID, from, to vital.Instant) ([]Observation, error) {
 	q := ask("SELECT o.id, o.patient, o.at, o.by_whom, o.items, o.note FROM observation o WHERE o.site = ? AND o.patient = ? AND o.at >= ?", r.Site, patient, from).
-		when(to != 0, " AND o.at < ?", to).seesPatient(r, "o.patient").add(" ORDER BY o.at, o.id")
+		when(to != 0, " AND o.at < ?", to).seesKind(r, "o.patient", vital.DataNotes).add(" ORDER BY o.at, o.id")
 	return collect(ctx, d.read, q, func(scan func(...any) error, o *Observation) error {
 		return scan(&o.ID, &o.Patient, &o.At, &o.By, listOf[ObservedItem]{&o.Items}, &o.Note)
 	})
@@ -253,7 +253,7 @@ func (d *DB) Annotate(ctx context.Context, e audit.Entry, a Annotation) (Annotat
 // Annotations lists remarks in [from, to), oldest first; to 0: no end.
 func (d *DB) Annotations(ctx context.Context, r Rows, patient vital.PatientID, from, to vital.Instant) ([]Annotation, error) {
 	q := ask("SELECT a.id, a.patient, a.at, a.by_whom, a.kind, a.text FROM annotation a WHERE a.site = ? AND a.patient = ? AND a.at >= ?", r.Site, patient, from).
-		when(to != 0, " AND a.at < ?", to).seesPatient(r, "a.patient").add(" ORDER BY a.at, a.id")
+		when(to != 0, " AND a.at < ?", to).seesKind(r, "a.patient", vital.DataNotes).add(" ORDER BY a.at, a.id")
 	return collect(ctx, d.read, q, func(scan func(...any) error, a *Annotation) error {
 		return scan(&a.ID, &a.Patient, &a.At, &a.By, &a.Kind, &a.Text)
 	})
@@ -275,18 +275,18 @@ func (d *DB) Timeline(ctx context.Context, r Rows, patient vital.PatientID, from
 		to = 1 << 62
 	}
 	q := new(query)
-	for i, part := range []string{
-		"SELECT o.at AS at, 'observation' AS kind, o.note AS text, o.by_whom AS by_whom, o.id AS ref FROM observation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?",
-		"SELECT o.at, 'annotation', o.text, o.by_whom, o.id FROM annotation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?",
-		"SELECT o.effective_ms, 'event', o.kind || ' ' || o.code || ' ' || o.text, o.device, '' FROM event o WHERE o.superseded = 0 AND o.kind <> 'beat' AND o.site = ? AND o.patient = ? AND o.effective_ms >= ? AND o.effective_ms < ?",
-		"SELECT o.from_ms, 'binding', 'bound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), o.by_whom, o.id FROM binding o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?",
-		"SELECT o.to_ms, 'binding', 'unbound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), '', o.id FROM binding o WHERE o.to_ms > 0 AND o.site = ? AND o.patient = ? AND o.to_ms >= ? AND o.to_ms < ?",
-		"SELECT o.from_ms, 'admission', 'into bed ' || COALESCE((SELECT b.label FROM bed b WHERE b.site = o.site AND b.id = o.bed), o.bed), '', o.id FROM admission o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?",
-		"SELECT o.to_ms, 'admission', 'out of bed ' || COALESCE((SELECT b.label FROM bed b WHERE b.site = o.site AND b.id = o.bed), o.bed) || ' ' || o.why, '', o.id FROM admission o WHERE o.to_ms > 0 AND o.site = ? AND o.patient = ? AND o.to_ms >= ? AND o.to_ms < ?",
-		"SELECT o.from_ms, 'standby', o.reason, o.by_whom, o.id FROM standby o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?",
-		"SELECT o.from_ms, 'gap', o.metric || ' ' || o.state || ' ' || o.cause, '', o.id FROM gap o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?",
+	for i, part := range []struct{ text, data string }{
+		{"SELECT o.at AS at, 'observation' AS kind, o.note AS text, o.by_whom AS by_whom, o.id AS ref FROM observation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
+		{"SELECT o.at, 'annotation', o.text, o.by_whom, o.id FROM annotation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
+		{"SELECT o.effective_ms, 'event', o.kind || ' ' || o.code || ' ' || o.text, o.device, '' FROM event o WHERE o.superseded = 0 AND o.kind <> 'beat' AND o.site = ? AND o.patient = ? AND o.effective_ms >= ? AND o.effective_ms < ?", kind(vital.DataVitals)},
+		{"SELECT o.from_ms, 'binding', 'bound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), o.by_whom, o.id FROM binding o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataLocation)},
+		{"SELECT o.to_ms, 'binding', 'unbound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), '', o.id FROM binding o WHERE o.to_ms > 0 AND o.site = ? AND o.patient = ? AND o.to_ms >= ? AND o.to_ms < ?", kind(vital.DataLocation)},
+		{"SELECT o.from_ms, 'admission', 'into bed ' || COALESCE((SELECT b.label FROM bed b WHERE b.site = o.site AND b.id = o.bed), o.bed), '', o.id FROM admission o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataLocation)},
+		{"SELECT o.to_ms, 'admission', 'out of bed ' || COALESCE((SELECT b.label FROM bed b WHERE b.site = o.site AND b.id = o.bed), o.bed) || ' ' || o.why, '', o.id FROM admission o WHERE o.to_ms > 0 AND o.site = ? AND o.patient = ? AND o.to_ms >= ? AND o.to_ms < ?", kind(vital.DataLocation)},
+		{"SELECT o.from_ms, 'standby', o.reason, o.by_whom, o.id FROM standby o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataNotes)},
+		{"SELECT o.from_ms, 'gap', o.metric || ' ' || o.state || ' ' || o.cause, '', o.id FROM gap o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", dataOf("o.metric")},
 	} {
-		q.when(i > 0, " UNION ALL ").add(part, r.Site, patient, from, to).seesPatient(r, "o.patient")
+		q.when(i > 0, " UNION ALL ").add(part.text, r.Site, patient, from, to).seesData(r, "o.patient", "''", part.data)
 	}
 	all, err := collect(ctx, d.read, q, func(scan func(...any) error, m *Moment) error {
 		return scan(&m.At, &m.Kind, &m.Text, &m.By, &m.Ref)

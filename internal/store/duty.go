@@ -162,7 +162,8 @@ func (t *tx) mayServe(site vital.Site, ward vital.WardID, id vital.UserID) error
 	return nil
 }
 
-// selectCover takes site, ward, time, time, time, time, site, ward. Of two shifts
+// selectCover takes site, ward and four times the time; what follows is who of
+// those in the beds is seen, and which ward. Of two shifts
 // that overlap the one that began later holds; a bed that it leaves open stays
 // with the earlier one until that ends.
 const selectCover = `SELECT b.id, b.label, COALESCE(a.patient, ''), COALESCE(s.shift, ''), COALESCE(s.shift_from, 0), COALESCE(s.shift_to, 0),
@@ -173,8 +174,7 @@ const selectCover = `SELECT b.id, b.label, COALESCE(a.patient, ''), COALESCE(s.s
 		FROM assignment x WHERE x.site = ? AND x.ward = ? AND x.to_ms > ? AND x.from_ms <= ?) s ON s.site = b.site AND s.bed = b.id AND s.place = 1
 	LEFT JOIN account n ON n.site = b.site AND n.id = s.account AND n.state = 'active'
 	LEFT JOIN account k ON k.site = b.site AND k.id = s.backup AND k.state = 'active'
-	LEFT JOIN admission a ON a.site = b.site AND a.bed = b.id AND a.from_ms <= ? AND (a.to_ms = 0 OR a.to_ms > ?)
-	WHERE b.site = ? AND b.ward = ?`
+	LEFT JOIN admission a ON a.site = b.site AND a.bed = b.id AND a.from_ms <= ? AND (a.to_ms = 0 OR a.to_ms > ?)`
 
 // Cover says who takes care of the beds of a ward at that time, zero: now.
 func (d *DB) Cover(ctx context.Context, r Rows, ward vital.WardID, at vital.Instant) (Cover, error) {
@@ -185,7 +185,8 @@ func (d *DB) Cover(ctx context.Context, r Rows, ward vital.WardID, at vital.Inst
 	if _, err := d.Ward(ctx, r, ward); err != nil {
 		return c, err
 	}
-	q := ask(selectCover, r.Site, ward, at, at, at, at, r.Site, ward).seesWard(r, "b.ward").add(" ORDER BY b.position, b.id")
+	q := ask(selectCover, r.Site, ward, at, at, at, at).seesKind(r, "a.patient", vital.DataLocation).
+		add(" WHERE b.site = ? AND b.ward = ?", r.Site, ward).seesWard(r, "b.ward").add(" ORDER BY b.position, b.id")
 	items, err := collect(ctx, d.read, q, func(scan func(...any) error, v *Covered) error {
 		var n, k Staff
 		err := scan(&v.Bed, &v.Label, &v.Patient, &v.Shift.Name, &v.Shift.From, &v.Shift.To, &n.User, &n.Name, &k.User, &k.Name)

@@ -49,7 +49,7 @@ func (d *DB) PutContact(ctx context.Context, e audit.Entry, c person.Contact) er
 // ContactOf returns whom to call for a patient; NotFound when nobody was named.
 func (d *DB) ContactOf(ctx context.Context, r Rows, patient vital.PatientID) (person.Contact, error) {
 	q := ask("SELECT c.patient, c.name, c.relation, c.phone, c.email, c.address, c.detail FROM person_contact c WHERE c.site = ? AND c.patient = ?", r.Site, patient).
-		seesPatient(r, "c.patient")
+		seesKind(r, "c.patient", vital.DataIdentity)
 	return one(ctx, d.read, q, "contact of patient "+string(patient), func(scan func(...any) error, c *person.Contact) error {
 		return scan(&c.Patient, &c.Name, &c.Relation, &c.Phone, &c.Email, &c.Address, &c.Detail)
 	})

@@ -163,13 +163,13 @@ func (d *DB) LimitsOf(ctx context.Context, r Rows, patient vital.PatientID, at v
 		at = now()
 	}
 	q := ask(selectLimits, r.Site).add(" AND l.patient = ? AND l.from_ms <= ? AND (l.until_ms = 0 OR l.until_ms > ?) AND (l.ended = 0 OR l.ended > ?)", patient, at, at, at).
-		seesPatient(r, "l.patient").add(" ORDER BY l.metric, l.from_ms, l.id")
+		seesKind(r, "l.patient", vital.DataVitals).add(" ORDER BY l.metric, l.from_ms, l.id")
 	return d.limits(ctx, q, patient)
 }
 
 // LimitHistory lists every limit that a patient ever had, newest first.
 func (d *DB) LimitHistory(ctx context.Context, r Rows, patient vital.PatientID) ([]OwnLimit, error) {
-	q := ask(selectLimits, r.Site).add(" AND l.patient = ?", patient).seesPatient(r, "l.patient").add(" ORDER BY l.from_ms DESC, l.id")
+	q := ask(selectLimits, r.Site).add(" AND l.patient = ?", patient).seesKind(r, "l.patient", vital.DataVitals).add(" ORDER BY l.from_ms DESC, l.id")
 	return d.limits(ctx, q, patient)
 }
 
@@ -249,7 +249,7 @@ func (d *DB) CareHistory(ctx context.Context, r Rows, patient vital.PatientID) (
 
 func (d *DB) cares(ctx context.Context, r Rows, patient vital.PatientID, limit int) ([]Care, error) {
 	q := ask("SELECT c.patient, c.body, c.by_whom, c.why, c.at FROM care c WHERE c.site = ? AND c.patient = ?", r.Site, patient).
-		seesPatient(r, "c.patient").add(" ORDER BY c.id DESC LIMIT ?", limit)
+		seesKind(r, "c.patient", vital.DataRisk).add(" ORDER BY c.id DESC LIMIT ?", limit)
 	all, err := collect(ctx, d.read, q, func(scan func(...any) error, c *Care) error {
 		var b storedCare
 		err := scan(&c.Patient, jsonOf[storedCare]{&b}, &c.By, &c.Why, &c.At)

@@ -34,6 +34,8 @@ type DB struct {
 	mutex  sync.Mutex
 	series map[Series]int64
 
+	rights atomic.Int64 // changes of relations, consents and broken glass
+
 	stop   context.CancelFunc
 	tended chan struct{}
 }

@@ -79,7 +79,7 @@ func scanPerson(scan func(...any) error, p *person.Person) error {
 
 // Patient returns who a patient is.
 func (d *DB) Patient(ctx context.Context, r Rows, id vital.PatientID) (person.Person, error) {
-	q := ask(selectPersons, r.Site).add(" AND p.patient = ?", id).seesPatient(r, "p.patient")
+	q := ask(selectPersons, r.Site).add(" AND p.patient = ?", id).seesKind(r, "p.patient", vital.DataIdentity)
 	p, err := one(ctx, d.read, q, "patient "+string(id), scanPerson)
 	if err != nil {
 		return p, err
@@ -94,7 +94,7 @@ func (d *DB) Patient(ctx context.Context, r Rows, id vital.PatientID) (person.Pe
 func (d *DB) Patients(ctx context.Context, r Rows, search string, ward vital.WardID) ([]person.Person, error) {
 	q := ask(selectPersons, r.Site).likeAll("p.search", search).
 		when(ward != "", " AND EXISTS (SELECT 1 FROM admission a WHERE a.site = p.site AND a.patient = p.patient AND a.ward = ? AND a.to_ms = 0)", ward).
-		seesPatient(r, "p.patient").add(" ORDER BY p.family, p.given, p.patient LIMIT 500")
+		seesKind(r, "p.patient", vital.DataIdentity).add(" ORDER BY p.family, p.given, p.patient LIMIT 500")
 	all, err := collect(ctx, d.read, q, scanPerson)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (d *DB) numbers(ctx context.Context, r Rows, people []person.Person) error 
 		at[p.Patient], ids[i] = i, p.Patient
 	}
 	q := in(ask("SELECT n.patient, n.system, n.value FROM person_number n WHERE n.site = ? AND n.patient ", r.Site), ids).
-		seesPatient(r, "n.patient").add(" ORDER BY n.patient, n.ordinal")
+		seesKind(r, "n.patient", vital.DataIdentity).add(" ORDER BY n.patient, n.ordinal")
 	type row struct {
 		patient vital.PatientID
 		number  person.Number

@@ -34,10 +34,12 @@ type Bed struct {
 	Position int
 }
 
-const selectWards = `SELECT w.id, w.name, w.zone, w.kind,
-	(SELECT COUNT(*) FROM bed b WHERE b.site = w.site AND b.ward = w.id),
-	(SELECT COUNT(*) FROM admission a WHERE a.site = w.site AND a.ward = w.id AND a.to_ms = 0)
-	FROM ward w WHERE w.site = ?`
+// selectWards counts the patients of a ward as far as the caller sees them.
+func selectWards(r Rows) *query {
+	return ask(`SELECT w.id, w.name, w.zone, w.kind, (SELECT COUNT(*) FROM bed b WHERE b.site = w.site AND b.ward = w.id),
+		(SELECT COUNT(*) FROM admission a WHERE a.site = w.site AND a.ward = w.id AND a.to_ms = 0`).
+		seesKind(r, "a.patient", vital.DataLocation).add(") FROM ward w WHERE w.site = ?", r.Site)
+}
 
 func scanWard(scan func(...any) error, w *Ward) error {
 	return scan(&w.ID, &w.Name, &w.Zone, &w.Kind, &w.Beds, &w.Patients)
@@ -45,12 +47,12 @@ func scanWard(scan func(...any) error, w *Ward) error {
 
 // Wards lists the wards of the caller by name.
 func (d *DB) Wards(ctx context.Context, r Rows) ([]Ward, error) {
-	return collect(ctx, d.read, ask(selectWards, r.Site).seesWard(r, "w.id").add(" ORDER BY w.name, w.id"), scanWard)
+	return collect(ctx, d.read, selectWards(r).seesWard(r, "w.id").add(" ORDER BY w.name, w.id"), scanWard)
 }
 
 // Ward returns one ward.
 func (d *DB) Ward(ctx context.Context, r Rows, id vital.WardID) (Ward, error) {
-	return one(ctx, d.read, ask(selectWards, r.Site).add(" AND w.id = ?", id).seesWard(r, "w.id"), "ward "+string(id), scanWard)
+	return one(ctx, d.read, selectWards(r).add(" AND w.id = ?", id).seesWard(r, "w.id"), "ward "+string(id), scanWard)
 }
 
 // PutWard makes or changes a ward and returns it with its id.

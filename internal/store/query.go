@@ -15,18 +15,27 @@ import (
 	"github.com/vigilcare/vigil/vital"
 )
 
-// Rows is the caller's row filter; every query takes one. A patient is seen by
-// whoever sees a ward in which the patient is or was admitted. With neither All
-// nor a ward nor a device nothing is seen.
+// Rows is the caller's row filter; every query takes one. All, Wards and Devices
+// say which places and devices are seen, For which data of which patients. Without
+// For it is a part of Vigil itself that asks, whom no consent concerns: a patient
+// is then seen with a ward in which the patient is or was admitted. With neither
+// All nor a ward nor a device nor a path nothing is seen.
 type Rows struct {
 	Site    vital.Site
 	All     bool
 	Wards   []vital.WardID
 	Devices []vital.DeviceID // a device or gateway sees what it sent
+	For     *Viewer
 }
 
 // Everything is the row filter of the parts of Vigil itself.
 func Everything(site vital.Site) Rows { return Rows{Site: site, All: true} }
+
+func (r Rows) everything() bool { return r.All && r.For == nil }
+
+// relates reports whether the caller sees anything by a patient rather than by a
+// place.
+func (r Rows) relates() bool { return len(r.Wards) > 0 || r.For != nil && len(r.For.Paths) > 0 }
 
 // query builds one SELECT. Each ? in a fragment becomes the next $n.
 type query struct {
@@ -74,31 +83,23 @@ func b2i(b bool) int {
 	return 0
 }
 
-// seesPatient adds the row filter for a column that holds a patient id.
-func (q *query) seesPatient(r Rows, column string) *query {
-	return q.seesData(r, column, "")
-}
-
-// seesData adds the row filter for rows that belong to a patient and came from a
-// device.
-func (q *query) seesData(r Rows, patient, device string) *query {
-	if r.All {
+// seesData adds the row filter for rows that hold data of a kind, which is SQL, of
+// a patient and came from a device.
+func (q *query) seesData(r Rows, patient, device, data string) *query {
+	if r.everything() {
 		return q
 	}
-	q.add(" AND (FALSE")
-	if len(r.Wards) > 0 {
-		q.add(" OR EXISTS (SELECT 1 FROM admission seen WHERE seen.site = ? AND seen.patient = "+patient+" AND seen.ward ", r.Site)
-		in(q, r.Wards).add(")")
-	}
-	if len(r.Devices) > 0 && device != "" {
+	q.add(" AND (").sees(r, patient, data)
+	if len(r.Devices) > 0 {
 		in(q.add(" OR "+device+" "), r.Devices)
 	}
 	return q.add(")")
 }
 
 // seesDevice adds the row filter for a column that holds a device id: the
-// caller's own, those that a patient or a room of the caller's wards has or had,
-// and, for staff, those that nobody has: equipment on the shelf.
+// caller's own, those that a patient whom the caller sees, or a room of the
+// caller's wards, has or had, and, for staff, those that nobody has: equipment on
+// the shelf.
 func (q *query) seesDevice(r Rows, column string) *query {
 	if r.All {
 		return q
@@ -107,11 +108,12 @@ func (q *query) seesDevice(r Rows, column string) *query {
 	if len(r.Devices) > 0 {
 		in(q.add(" OR "+column+" "), r.Devices)
 	}
+	if r.relates() {
+		q.add(" OR EXISTS (SELECT 1 FROM binding worn WHERE worn.site = ? AND worn.device = "+column+" AND worn.patient <> ''", r.Site).
+			seesKind(r, "worn.patient", vital.DataLocation).add(")")
+	}
 	if len(r.Wards) > 0 {
-		q.add(" OR EXISTS (SELECT 1 FROM binding worn JOIN admission seen ON seen.site = worn.site AND seen.patient = worn.patient"+
-			" WHERE worn.site = ? AND worn.device = "+column+" AND seen.ward ", r.Site)
-		in(q, r.Wards)
-		q.add(") OR EXISTS (SELECT 1 FROM binding worn JOIN room ON room.site = worn.site AND room.id = worn.room"+
+		q.add(" OR EXISTS (SELECT 1 FROM binding worn JOIN room ON room.site = worn.site AND room.id = worn.room"+
 			" WHERE worn.site = ? AND worn.device = "+column+" AND room.ward ", r.Site)
 		in(q, r.Wards)
 		q.add(") OR NOT EXISTS (SELECT 1 FROM binding worn WHERE worn.site = ? AND worn.device = "+column+")", r.Site)
@@ -120,10 +122,10 @@ func (q *query) seesDevice(r Rows, column string) *query {
 }
 
 // seesMoment adds the row filter for what a device did at one time, of which it
-// is not known whose data it holds: the device, unless it was with somebody at
-// that time whom the caller may not see.
+// is not known which data it holds: the device, unless it was with somebody at
+// that time of whom the caller may not see everything.
 func (q *query) seesMoment(r Rows, device, at string) *query {
-	if q.seesDevice(r, device); r.All || len(r.Wards) == 0 {
+	if q.seesDevice(r, device); r.All || !r.relates() {
 		return q
 	}
 	q.add(" AND (FALSE")
@@ -132,8 +134,8 @@ func (q *query) seesMoment(r Rows, device, at string) *query {
 	}
 	q.add(" OR NOT EXISTS (SELECT 1 FROM binding worn WHERE worn.site = ? AND worn.device = "+device+
 		" AND worn.from_ms <= "+at+" AND (worn.to_ms = 0 OR worn.to_ms > "+at+")"+
-		" AND NOT EXISTS (SELECT 1 FROM admission seen WHERE seen.site = worn.site AND seen.patient = worn.patient AND seen.ward ", r.Site)
-	in(q, r.Wards).add(") AND NOT EXISTS (SELECT 1 FROM room WHERE room.site = worn.site AND room.id = worn.room AND room.ward ")
+		" AND NOT (worn.patient <> ''", r.Site).seesAll(r, "worn.patient").
+		add(") AND NOT EXISTS (SELECT 1 FROM room WHERE room.site = worn.site AND room.id = worn.room AND room.ward ")
 	return in(q, r.Wards).add(")))")
 }
 

@@ -74,7 +74,7 @@ func (d *DB) WaveMetrics(ctx context.Context, r Rows, patient vital.PatientID) (
 	}
 	q := ask(`SELECT DISTINCT s.metric, CASE WHEN EXISTS (SELECT 1 FROM wave w WHERE w.series = s.id) THEN 1 ELSE 0 END
 		FROM series s WHERE s.site = ? AND s.patient = ?`, r.Site, patient).
-		seesData(r, "s.patient", "s.device").
+		seesData(r, "s.patient", "s.device", dataOf("s.metric")).
 		add(` AND (EXISTS (SELECT 1 FROM wave w WHERE w.series = s.id AND w.superseded = 0)
 			OR NOT EXISTS (SELECT 1 FROM wave w WHERE w.series = s.id)) ORDER BY s.metric`)
 	rows, err := collect(ctx, d.read, q, func(scan func(...any) error, w *row) error { return scan(&w.metric, &w.stored) })
@@ -99,7 +99,7 @@ func (d *DB) Events(ctx context.Context, r Rows, q Query) ([]vital.Event, error)
 	if len(q.Metrics) > 0 {
 		in(s.add(" AND e.kind "), q.Metrics)
 	}
-	s.seesData(r, "e.patient", "e.device").add(" ORDER BY e.effective_ms, e.part, e.frame, e.idx, e.id")
+	s.seesData(r, "e.patient", "e.device", kind(vital.DataVitals)).add(" ORDER BY e.effective_ms, e.part, e.frame, e.idx, e.id")
 	return collect(ctx, d.read, s, scanEvent)
 }
 
@@ -116,7 +116,7 @@ func scanEvent(scan func(...any) error, e *vital.Event) error {
 func (d *DB) Gaps(ctx context.Context, r Rows, patient vital.PatientID, from, to vital.Instant) ([]Gap, error) {
 	q := ask("SELECT g.id, g.patient, g.metric, g.from_ms, g.to_ms, g.state, g.kind, g.cause FROM gap g WHERE g.site = ? AND g.patient = ?", r.Site, patient).
 		add(" AND (g.to_ms = 0 OR g.to_ms > ?)", from).when(to != 0, " AND g.from_ms < ?", to).
-		seesPatient(r, "g.patient").add(" ORDER BY g.from_ms, g.metric, g.id")
+		seesData(r, "g.patient", "''", dataOf("g.metric")).add(" ORDER BY g.from_ms, g.metric, g.id")
 	return collect(ctx, d.read, q, func(scan func(...any) error, g *Gap) error {
 		return scan(&g.ID, &g.Patient, &g.Metric, &g.From, &g.To, &g.State, &g.Kind, &g.Cause)
 	})

@@ -87,7 +87,7 @@ func (d *DB) LimitsToReview(ctx context.Context, r Rows, ward vital.WardID, at v
 // Reviews lists who confirmed limits of a patient in [from, to], oldest first.
 func (d *DB) Reviews(ctx context.Context, r Rows, patient vital.PatientID, from, to vital.Instant) ([]Review, error) {
 	q := ask("SELECT v.own_limit, v.patient, v.at, v.by_whom, v.why FROM limit_review v WHERE v.site = ? AND v.patient = ? AND v.at >= ? AND v.at <= ?", r.Site, patient, from, to).
-		seesPatient(r, "v.patient").add(" ORDER BY v.at, v.own_limit")
+		seesKind(r, "v.patient", vital.DataVitals).add(" ORDER BY v.at, v.own_limit")
 	all, err := collect(ctx, d.read, q, func(scan func(...any) error, v *Review) error {
 		return scan(&v.Limit, &v.Patient, &v.At, &v.By, &v.Why)
 	})

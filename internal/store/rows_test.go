@@ -48,6 +48,10 @@ func life(t *testing.T, d *store.DB, patient, device string, problem vital.Insta
 		Page: store.Page{ID: "pg-" + patient, Alarm: "al-" + patient, Patient: p, Kind: "emergency", Priority: vital.High, At: t0 + 9},
 		Add:  []store.Delivery{{Page: "pg-" + patient, Alarm: "al-" + patient, Person: "contact", Channel: "contact-sms", Kind: "sms", Priority: vital.High, State: store.Queued, At: t0 + 9}},
 	}))
+	user := vital.UserID("u-" + patient)
+	must(t, d.PutUser(ctx, entry("user.write"), store.User{ID: user, Name: "Friend of " + patient, Username: "friend-" + patient, Roles: []string{"family"}}))
+	got(d.Relate(ctx, entry("relation.write"), store.Related{ID: "rl-" + patient, Patient: p, User: user, Kind: store.Follower, From: t0}))(t)
+	got(d.Consent(ctx, entry("consent.write"), store.Consent{ID: "cs-" + patient, Patient: p, Data: vital.DataNotes, User: user, Role: "all", Purpose: "all", Permit: true, From: t0}))(t)
 	must(t, d.SetPlan(ctx, entry("patient.plan"), p, []store.PlanItem{{Metric: "heart-rate", Kind: "continuous", Every: 10}}))
 }
 
@@ -134,6 +138,10 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["LimitHistory "+n] = func() (any, error) { return d.LimitHistory(ctx, r, p) }
 		all["CareOf "+n] = func() (any, error) { c, err := d.CareOf(ctx, r, p); return c.At != 0, err }
 		all["CareHistory "+n] = func() (any, error) { return d.CareHistory(ctx, r, p) }
+		all["Sees "+n] = func() (any, error) { s, err := d.Sees(ctx, r, []vital.PatientID{p}); return s[p] != 0, err }
+		all["RelationsOf "+n] = func() (any, error) { return d.RelationsOf(ctx, r, p, 0) }
+		all["ConsentsOf "+n] = func() (any, error) { return d.ConsentsOf(ctx, r, p, 0) }
+		all["ConsentHistory "+n] = func() (any, error) { return d.ConsentHistory(ctx, r, p) }
 		all["Audit of "+n] = func() (any, error) { return d.Audit(ctx, r, store.AuditFilter{Patient: p}) }
 	}
 	return all

@@ -39,7 +39,7 @@ func (q Query) narrow(s *query, r Rows) *query {
 	if len(q.Metrics) > 0 {
 		in(s.add(" AND s.metric "), q.Metrics)
 	}
-	return s.seesData(r, "s.patient", "s.device")
+	return s.seesData(r, "s.patient", "s.device", dataOf("s.metric"))
 }
 
 type storedChunk struct {
@@ -143,13 +143,19 @@ func (d *DB) open(ctx context.Context, out []Sample, c storedChunk) ([]Sample, e
 
 // Visible reports whether the caller sees the patient, or the device, of a query.
 func (d *DB) Visible(ctx context.Context, r Rows, q Query) (bool, error) {
-	if r.All {
+	if r.everything() {
 		return true, nil
 	}
 	if err := q.check("visible"); err != nil {
 		return false, err
 	}
-	s := ask("SELECT 1 FROM (SELECT ? AS patient, ? AS device) s WHERE TRUE", string(q.Patient), string(q.Device)).seesData(r, "s.patient", "s.device")
+	s := ask("SELECT 1 FROM (SELECT ? AS patient, ? AS device) s WHERE FALSE", string(q.Patient), string(q.Device))
+	if q.Patient != "" {
+		s.add(" OR (TRUE").seesPatient(r, "s.patient").add(")")
+	}
+	if len(r.Devices) > 0 {
+		in(s.add(" OR s.device "), r.Devices)
+	}
 	found, err := collect(ctx, d.read, s, scanInto[int])
 	return len(found) > 0, err
 }
@@ -162,7 +168,7 @@ func (d *DB) LatestOf(ctx context.Context, r Rows, patients []vital.PatientID) (
 	if patients != nil {
 		in(q.add(" AND l.patient "), patients)
 	}
-	q.seesData(r, "l.patient", "l.device").add(" ORDER BY l.patient, l.loose, l.metric")
+	q.seesData(r, "l.patient", "l.device", dataOf("l.metric")).add(" ORDER BY l.patient, l.loose, l.metric")
 	// Plain strings scan without reflection, and this is read for whole wards.
 	var patient, device string
 	var body sql.RawBytes

@@ -36,7 +36,7 @@ func putSpans(t *tx, b *Batch) error {
 func (d *DB) Spans(ctx context.Context, r Rows, patient vital.PatientID, from, to vital.Instant) ([]Span, error) {
 	q := ask("SELECT x.patient, x.metric, x.from_ms, x.to_ms, x.kind, x.every_ms, x.ended FROM expected x WHERE x.site = ? AND x.patient = ?", r.Site, patient).
 		add(" AND (x.to_ms = 0 OR x.to_ms > ?)", from).when(to != 0, " AND x.from_ms < ?", to).
-		seesPatient(r, "x.patient").add(" ORDER BY x.metric, x.from_ms")
+		seesData(r, "x.patient", "''", dataOf("x.metric")).add(" ORDER BY x.metric, x.from_ms")
 	return collect(ctx, d.read, q, func(scan func(...any) error, s *Span) error {
 		return scan(&s.Patient, &s.Metric, &s.From, &s.To, &s.Kind, &s.Every, &s.Ended)
 	})
@@ -46,6 +46,6 @@ func (d *DB) Spans(ctx context.Context, r Rows, patient vital.PatientID, from, t
 // and time.
 func (d *DB) StaysIn(ctx context.Context, r Rows, ward vital.WardID, from, to vital.Instant) ([]Admission, error) {
 	q := ask(selectAdmissions, r.Site).add(" AND a.ward = ? AND a.from_ms < ? AND (a.to_ms = 0 OR a.to_ms > ?)", ward, to, from).
-		seesWard(r, "a.ward").add(" ORDER BY b.position, b.id, a.from_ms")
+		seesWard(r, "a.ward").seesKind(r, "a.patient", vital.DataLocation).add(" ORDER BY b.position, b.id, a.from_ms")
 	return collect(ctx, d.read, q, scanAdmission)
 }
