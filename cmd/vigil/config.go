@@ -16,6 +16,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/vigilcare/vigil/internal/words"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -52,12 +53,13 @@ type config struct {
 	SMSHeaders   string
 	Inside       string
 	Downtime     string
+	Language     string
 }
 
 func defaults() config {
 	return config{
 		Data: "./data", HTTP: "127.0.0.1:8080", MQTT: "127.0.0.1:1883", Site: string(vital.DefaultSite), Partitions: 2, Replicas: 1,
-		LogLevel: "info", KeepRaw: 30, KeepWaves: 7, Idle: 15 * time.Minute, Clients: 20_000, Rate: 20_000,
+		LogLevel: "info", Language: words.English, KeepRaw: 30, KeepWaves: 7, Idle: 15 * time.Minute, Clients: 20_000, Rate: 20_000,
 	}
 }
 
@@ -118,6 +120,7 @@ func (c *config) fields() []field {
 	str("sms-headers", "headers for the gateway, Name: value, with commas between", &c.SMSHeaders)
 	str("notify-inside", "addresses inside the house that webhooks, ntfy and gateways may have, with commas between: 10.1.0.0/16; others are refused", &c.Inside)
 	str("downtime", "directory of the downtime sheets; empty: downtime in the data directory; off: none", &c.Downtime)
+	str("language", "of the downtime sheets and of messages to people who have chosen none: en or de", &c.Language)
 	return list
 }
 
@@ -186,6 +189,9 @@ func (c *config) check() error {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			return vital.Errorf(vital.Invalid, "%s: %q is not host:port: %w", key, addr, err)
 		}
+	}
+	if c.Language != words.English && c.Language != words.German {
+		return vital.Errorf(vital.Invalid, "language: %q, want en or de", c.Language)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return vital.Errorf(vital.Invalid, "tls-cert and tls-key go together")

@@ -55,7 +55,7 @@ func (n *node) bedsides(ctx context.Context, patients []vital.PatientID) []repor
 }
 
 func (n *node) newSheets() *report.Sheets {
-	return report.New(report.Options{Store: n.store, Now: time.Now, Bedside: n.bedsides, Samples: n.flow.Samples})
+	return report.New(report.Options{Store: n.store, Now: time.Now, Bedside: n.bedsides, Samples: n.flow.Samples, Language: n.config.Language, Rules: n.flow.Rules})
 }
 
 // sheet prints the downtime sheet of a ward.

@@ -23,7 +23,7 @@ func (n *node) openNotifier() error {
 	}
 	n.notifier, err = notify.New(notify.Options{
 		Store: n.store, Site: n.site, Now: time.Now, Log: n.log, Seal: n.seal, Unseal: n.unseal, Changed: n.flow.Changed,
-		Alone: n.config.NATS == "", Public: n.config.Public, SMTP: n.config.SMTP, Allow: allow,
+		Alone: n.config.NATS == "", Public: n.config.Public, Language: n.config.Language, Rules: n.flow.Rules, SMTP: n.config.SMTP, Allow: allow,
 		SMS: notify.Gateway{
 			URL: n.config.SMSURL, Body: n.config.SMSBody, Type: n.config.SMSType, Headers: listed(n.config.SMSHeaders),
 		},

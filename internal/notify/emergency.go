@@ -152,7 +152,7 @@ func standing(channel string) bool {
 
 // callForHelp says where an emergency call goes and what it says. It is written
 // when it is sent and kept nowhere.
-func (w *Worker) callForHelp(ctx context.Context, e store.Errand, m Message) (Recipient, Message, error) {
+func (w *Worker) callForHelp(ctx context.Context, t *tongue, e store.Errand, m Message) (Recipient, Message, error) {
 	to := Recipient{Person: e.Person, Ward: e.Ward}
 	all := store.Everything(w.site)
 	contact, err := w.store.ContactOf(ctx, all, e.Patient)
@@ -197,16 +197,16 @@ func (w *Worker) callForHelp(ctx context.Context, e store.Errand, m Message) (Re
 	if err != nil {
 		zone = time.UTC
 	}
-	where := place("", e.WardName, e.Bed)
+	where := t.place("", e.WardName, e.Bed)
 	if contact.Address != "" {
-		where = strings.TrimPrefix(where+"; at home: "+contact.Address, "; ")
+		where = strings.TrimPrefix(where+t.home+contact.Address, "; ")
 	}
 	who := strings.TrimSpace(p.Given + " " + p.Family)
 	if p.Birth != "" {
-		who += ", born " + p.Birth
+		who += t.born + p.Birth
 	}
-	m.Title, m.Link, m.Alarm = "Emergency", "", ""
-	m.Text = fmt.Sprintf("Emergency: help is needed for %s. Where: %s. %s: %s, since %s. Called by %s",
-		who, where, alarm.Title, alarm.Text, alarm.Raised.Time().In(zone).Format("15:04"), plan.Note)
+	m.Title, m.Link, m.Alarm = t.emergency, "", ""
+	title, text := w.wording(t, alarm.Rule, alarm.Title, alarm.Text)
+	m.Text = fmt.Sprintf(t.help, who, where, title, text, alarm.Raised.Time().In(zone).Format("15:04"), plan.Note)
 	return to, m, nil
 }

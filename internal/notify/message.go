@@ -36,15 +36,16 @@ func (m Message) Stop() bool { return m.Kind == "stop" }
 func (w *Worker) address(ctx context.Context, b []store.Errand) (Recipient, Message, error) {
 	e := b[0]
 	to := Recipient{Person: e.Person, Ward: e.Ward, Address: e.Address, Secret: e.Secret}
-	m := w.compose(b)
+	t := w.tongueOf(ctx, e.Person)
+	m := w.compose(t, b)
 	if e.Told == "emergency" {
-		return w.callForHelp(ctx, e, m)
+		return w.callForHelp(ctx, t, e, m)
 	}
 	return to, m, nil
 }
 
 // compose writes the words of a bundle.
-func (w *Worker) compose(b []store.Errand) Message {
+func (w *Worker) compose(t *tongue, b []store.Errand) Message {
 	e := b[0]
 	m := Message{
 		ID: e.ID, Page: e.Page, Alarm: e.Alarm, Tag: tagOf(e.Alarm, e.Page), Kind: e.Told, Priority: e.Priority, Technical: e.Technical,
@@ -58,34 +59,31 @@ func (w *Worker) compose(b []store.Errand) Message {
 		m.Link += "#seen=" + w.token(e.ID)
 	}
 	if len(b) > 1 {
-		return digest(m, b)
+		return digest(t, m, b)
 	}
-	what := "Alarm"
-	if e.Technical {
-		what = "Technical alarm"
-	}
+	what, within := t.kind(e.Technical)
 	switch e.Told {
 	case "test":
-		m.Text = "Test page. Nobody is in danger. Open Vigil to confirm that it arrived."
+		m.Text = t.test
 		return m
 	case "stop":
-		m.Text = fmt.Sprintf("Taken care of: %s%s.", strings.ToLower(what), place(", ", e.WardName, e.Bed))
+		m.Text = fmt.Sprintf(t.stop, within, t.place(", ", e.WardName, e.Bed))
 		return m
 	case "done": // by hand-over: the one deed that people are told of
-		what += " handed over to you"
+		what += t.handed
 	case "worse":
-		what += ", worse"
+		what += t.worse
 	case "again":
-		what += " again"
+		what += t.again
 	case "escalated":
-		what += " that nobody has answered"
+		what += t.escalated
 	}
-	m.Text = fmt.Sprintf("%s%s, %s. Open Vigil.", what, place(", ", e.WardName, e.Bed), e.Priority)
+	m.Text = fmt.Sprintf(t.page, what, t.place(", ", e.WardName, e.Bed), t.priority[e.Priority])
 	return m
 }
 
 // digest puts many pages of low or medium priority into one message.
-func digest(m Message, b []store.Errand) Message {
+func digest(t *tongue, m Message, b []store.Errand) Message {
 	beds, worst := map[string][]string{}, vital.Low
 	var wards []string
 	for _, e := range b {
@@ -105,29 +103,18 @@ func digest(m Message, b []store.Errand) Message {
 		list := beds[ward]
 		more := ""
 		if len(list) > mostNamed {
-			list, more = list[:mostNamed], fmt.Sprintf(" and %d more", len(list)-mostNamed)
+			list, more = list[:mostNamed], t.others(len(list)-mostNamed)
 		}
-		places = append(places, place("", ward, strings.Join(list, ", "))+more)
+		places = append(places, t.place("", ward, strings.Join(list, ", "))+more)
 	}
 	m.Kind, m.Count, m.Priority, m.Bed, m.Alarm = "digest", len(b), worst, "", ""
 	m.Tag = tagOf("", m.ID)
-	m.Text = fmt.Sprintf("%d alarms, %s, at most %s. Open Vigil.", len(b), strings.Join(places, "; "), worst)
+	m.Text = fmt.Sprintf(t.digest, len(b), strings.Join(places, "; "), t.priority[worst])
 	return m
 }
 
 // mostNamed beds of a ward stand in a digest by name.
 const mostNamed = 10
-
-// place is "Ward A bed 12", or nothing for what is of the installation.
-func place(before, ward, bed string) string {
-	if ward == "" {
-		return ""
-	}
-	if bed == "" {
-		return before + ward
-	}
-	return before + ward + " bed " + bed
-}
 
 // tagOf is short enough for the topic of a push service: 32 characters.
 func tagOf(alarm, page string) string {

@@ -32,6 +32,7 @@ import (
 
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -53,6 +54,9 @@ type Options struct {
 	// Alone: no other process sends for this site, so what was being handed over
 	// when this one stopped is taken up at its start, and not when its time is up.
 	Alone bool
+
+	Language string           // of the house, for who has chosen none; empty: English
+	Rules    func() *rule.Set // in force, for what they say in other languages; nil: English
 
 	Public  string         // address by which phones reach the screens: "https://vigil.example.org"
 	SMTP    string         // smtp://user:password@host:587?from=vigil@example.org; empty: no e-mail

@@ -58,6 +58,37 @@ func TestStopTakesThePlace(t *testing.T) {
 	})
 }
 
+// A page speaks the language of who gets it.
+func TestLanguageOfWhoIsTold(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		if err := w.store.SetPreferences(t.Context(), vital.DefaultSite, "anna", []byte(`{"language":"de"}`)); err != nil {
+			t.Fatal(err)
+		}
+		w.reach("anna", store.Channel{Kind: "sms", Address: "+4179"})
+		w.page("al-1", "p-1", "raised", vital.High)
+		time.Sleep(time.Second)
+		w.acknowledge("al-1", "anna")
+		time.Sleep(time.Second)
+		w.handOver("al-1", "anna", "sam")
+		time.Sleep(time.Second)
+		german, english := 0, 0
+		for _, r := range w.phone.rung(func(r ring) bool { return !r.m.Stop() }) {
+			isGerman := strings.Contains(r.m.Text, "Vigil öffnen.")
+			if isGerman != (r.to.Person == "anna") {
+				t.Errorf("%s reads %q", r.to.Person, r.m.Text)
+			}
+			if isGerman {
+				german++
+			} else {
+				english++
+			}
+		}
+		if german == 0 || english == 0 {
+			t.Errorf("%d pages in German, %d in English", german, english)
+		}
+	})
+}
+
 // What is handed over goes to that person, whatever the ward's plan; when it gets
 // worse, to whoever has it; when nobody answers, to the level.
 func TestHandOver(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/clinical/score"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/words"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -29,21 +30,34 @@ func Policy() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
 }
 
-var page = template.Must(template.New("sheet").Funcs(template.FuncMap{
-	"label": label, "short": short, "unit": unitWord, "state": stateWord, "bounds": bounds, "value": value, "doubts": doubts, "join": strings.Join,
-	"style": func() template.CSS { return template.CSS(styleText) }, "policy": Policy, "add": func(a, b int) int { return a + b },
-	"risk":  func(r score.Result) string { return strings.TrimSpace(r.Band + " " + r.Risk) },
-	"sound": soundWord, "technical": func(a alarm.Alarm) string {
-		if a.Technical {
-			return "technical"
-		}
-		return "patient"
-	},
-}).Parse(pageText))
+// pages are the sheet in each language.
+var pages = map[string]*template.Template{words.English: paged(words.English), words.German: paged(words.German)}
+
+func paged(language string) *template.Template {
+	t := func(word string) string { return say(language, word) }
+	return template.Must(template.New("sheet").Funcs(template.FuncMap{
+		"t": t, "language": func() string { return language },
+		"short": func(metric string) string { return short(language, metric) }, "unit": unitWord, "state": func(s string) string { return t(stateWord(s)) },
+		"bounds": func(low, high *vital.Decimal) string { return bounds(t, low, high) }, "value": value, "doubts": func(q vital.Quality) string { return doubts(t, q) }, "join": strings.Join,
+		"cause": func(s string) string { return words.In(language, s) },
+		"style": func() template.CSS { return template.CSS(styleText) }, "policy": Policy, "add": func(a, b int) int { return a + b },
+		"risk":  func(r score.Result) string { return strings.TrimSpace(t(r.Band) + " " + t(r.Risk)) },
+		"sound": func(a alarm.Alarm) string { return t(soundWord(a)) }, "technical": func(a alarm.Alarm) string {
+			if a.Technical {
+				return t("technical")
+			}
+			return t("patient")
+		},
+	}).Parse(pageText))
+}
 
 // HTML prints the sheet as one file that needs nothing beside itself.
 func (s Sheet) HTML() ([]byte, error) {
 	var out bytes.Buffer
+	page := pages[s.Language]
+	if page == nil {
+		page = pages[words.English]
+	}
 	if err := page.Execute(&out, s); err != nil {
 		return nil, vital.Errorf(vital.Internal, "print the sheet of ward %s: %w", s.Ward.ID, err)
 	}
@@ -55,7 +69,7 @@ func (s Sheet) Day(at vital.Instant) string {
 	if at == 0 {
 		return ""
 	}
-	return at.Time().In(s.Zone).Format("Mon 2 Jan 2006, 15:04 MST")
+	return s.dated(at.Time().In(s.Zone).Format("Mon 2 Jan 2006, 15:04 MST"))
 }
 
 // Clock prints a time of the ward's clock; one of another day carries its date.
@@ -69,7 +83,7 @@ func (s Sheet) Clock(at vital.Instant) string {
 		text = local.Format("15:04 MST")
 	}
 	if local.Format(time.DateOnly) != made.Format(time.DateOnly) {
-		return local.Format("2 Jan ") + text
+		return s.dated(local.Format("2 Jan ")) + text
 	}
 	return text
 }
@@ -81,9 +95,9 @@ func (s Sheet) Old(at vital.Instant) string {
 	case at == 0 || ago < 5*time.Minute:
 		return ""
 	case ago < 2*time.Hour:
-		return fmt.Sprintf("%d min before", int(ago.Minutes()))
+		return fmt.Sprintf("%d %s", int(ago.Minutes()), say(s.Language, "min before"))
 	default:
-		return fmt.Sprintf("%d h before", int(ago.Hours()))
+		return fmt.Sprintf("%d %s", int(ago.Hours()), say(s.Language, "h before"))
 	}
 }
 
@@ -133,6 +147,14 @@ func (s Sheet) Resting(b *store.Standby) bool {
 	return b != nil && b.From <= s.Made && (b.Until == 0 || s.Made < b.Until)
 }
 
+// dated puts the names of days and months into the language of the sheet.
+func (s Sheet) dated(text string) string {
+	if s.Language == words.German {
+		return calendar.Replace(text)
+	}
+	return text
+}
+
 func label(metric string) string {
 	if m := vital.LookMetric(metric); m != nil {
 		return m.Label
@@ -147,7 +169,13 @@ var shorts = map[string]string{
 	"oxygen-flow": "Oxygen flow", "consciousness": "ACVPU",
 }
 
-func short(metric string) string {
+func short(language, metric string) string {
+	if language == words.German {
+		if s := shortsGerman[metric]; s != "" {
+			return s
+		}
+		return words.Metric(language, metric)
+	}
 	if s := shorts[metric]; s != "" {
 		return s
 	}
@@ -185,21 +213,24 @@ func value(v vital.Value) string {
 }
 
 // doubts are the remarks that a value must not be read without.
-func doubts(q vital.Quality) string {
+func doubts(t func(string) string, q vital.Quality) string {
 	names := (q & (vital.Doubtful | vital.Estimated | vital.Late | vital.ClockSuspect)).Names()
+	for i := range names {
+		names[i] = t(names[i])
+	}
 	return strings.Join(names, ", ")
 }
 
-func bounds(low, high *vital.Decimal) string {
+func bounds(t func(string) string, low, high *vital.Decimal) string {
 	switch {
 	case low != nil && high != nil:
-		return low.String() + " to " + high.String()
+		return low.String() + " " + t("to") + " " + high.String()
 	case low != nil:
-		return "from " + low.String()
+		return t("from") + " " + low.String()
 	case high != nil:
-		return "up to " + high.String()
+		return t("up to") + " " + high.String()
 	}
-	return "no limit"
+	return t("no limit")
 }
 
 // soundWord says what people had done about an alarm.

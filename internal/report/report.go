@@ -23,6 +23,7 @@ import (
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/clinical/score"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/words"
 	"github.com/vigilcare/vigil/person"
 	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
@@ -50,6 +51,9 @@ type Options struct {
 	Now     func() time.Time
 	Bedside func(ctx context.Context, patients []vital.PatientID) []Bedside
 	Samples func(ctx context.Context, r store.Rows, q store.Query) ([]store.Track, error)
+
+	Language string           // of the house; empty: English
+	Rules    func() *rule.Set // in force, for their words in that language; nil: English ones
 }
 
 // Sheets makes downtime sheets. What it has worked out of hours that are over it
@@ -66,13 +70,14 @@ func New(o Options) *Sheets { return &Sheets{o: o, columns: map[columnKey][]summ
 
 // Sheet is a ward on paper.
 type Sheet struct {
-	Ward  store.Ward
-	Zone  *time.Location
-	Made  vital.Instant
-	Until vital.Instant // valid until then
-	Shift store.Shift
-	Edges []vital.Instant // of the columns: one more than there are columns
-	Beds  []Bed
+	Language string
+	Ward     store.Ward
+	Zone     *time.Location
+	Made     vital.Instant
+	Until    vital.Instant // valid until then
+	Shift    store.Shift
+	Edges    []vital.Instant // of the columns: one more than there are columns
+	Beds     []Bed
 }
 
 // Bed is a block of the sheet.
@@ -103,7 +108,7 @@ type Limit struct {
 func (s *Sheets) Sheet(ctx context.Context, r store.Rows, ward vital.WardID) (Sheet, error) {
 	db := s.o.Store
 	made := vital.At(s.o.Now())
-	sheet := Sheet{Made: made, Until: made.Add(Every)}
+	sheet := Sheet{Language: s.o.Language, Made: made, Until: made.Add(Every)}
 	var err error
 	if sheet.Ward, err = db.Ward(ctx, r, ward); err != nil {
 		return sheet, err
@@ -166,6 +171,7 @@ func (s *Sheets) Sheet(ctx context.Context, r store.Rows, ward vital.WardID) (Sh
 			bed.Admitted = stay.From
 			bed.Now = now[stay.Patient]
 			bed.Now.Patient = stay.Patient
+			bed.Now.Alarms = s.inWords(bed.Now.Alarms)
 			if err := s.furnish(ctx, r, &bed, sheet, names, labels); err != nil {
 				return sheet, vital.Errorf(vital.KindOf(err), "collect bed %s of ward %s: %w", b.ID, ward, err)
 			}
@@ -174,6 +180,27 @@ func (s *Sheets) Sheet(ctx context.Context, r store.Rows, ward vital.WardID) (Sh
 	}
 	s.forgetOld(sheet.Edges[0])
 	return sheet, nil
+}
+
+// inWords puts what alarms say into the language of the sheet.
+func (s *Sheets) inWords(alarms []alarm.Alarm) []alarm.Alarm {
+	if s.o.Language != words.German {
+		return alarms
+	}
+	var set *rule.Set
+	if s.o.Rules != nil {
+		set = s.o.Rules()
+	}
+	alarms = slices.Clone(alarms)
+	for i := range alarms {
+		a := &alarms[i]
+		if said, ok := set.In(a.Rule, a.Title, a.Text)[s.o.Language]; ok {
+			a.Title, a.Text = said.Title, said.Text
+			continue
+		}
+		a.Title, a.Text = words.In(s.o.Language, a.Title), words.In(s.o.Language, a.Text)
+	}
+	return alarms
 }
 
 // furnish adds to a bed what the store knows of who lies in it.

@@ -186,6 +186,39 @@ func full(t *testing.T, now time.Time) *world {
 
 var noon = time.Date(2026, 11, 22, 13, 7, 0, 0, time.UTC) // 14:07 in Zurich
 
+// TestInGerman: in a German house nothing on the paper is English but what people
+// wrote so.
+func TestInGerman(t *testing.T) {
+	w := full(t, noon)
+	b := w.bedside["p-a"]
+	b.Cause = "the device is out of radio range"
+	b.Alarms = append(b.Alarms, alarm.Alarm{Rule: "spo2-low", Title: "Oxygen saturation low", Text: "SpO2 84 % < 85 % for 5 min", Priority: vital.High, Since: vital.At(noon), Condition: alarm.Present, Sound: alarm.On})
+	w.bedside["p-a"] = b
+	w.sheets = report.New(report.Options{Store: w.db, Now: func() time.Time { return w.now }, Bedside: w.besides, Samples: w.samples, Language: "de", Rules: rule.Default})
+	page := w.page()
+	golden(t, "full-german.html", page)
+	for _, want := range []string{
+		`<html lang="de">`, "Ausfallblatt", "So 22 Nov 2026, 14:07 CET", "NICHT ÜBERWACHT", "das Gerät ist ausser Funkreichweite",
+		"Sauerstoffsättigung tief, SpO2 84 % &lt; 85 % seit 5 min", "<b>hoch</b> (Patient)", "niemand hat ihn gesehen",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	sheet, err := os.ReadFile("sheet.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`\{\{t "([^"]+)"\}\}`).FindAllStringSubmatch(string(sheet), -1) {
+		if m[1] != "Standby" && strings.Contains(page, ">"+m[1]+"<") {
+			t.Errorf("%q is not translated", m[1])
+		}
+		if !report.Translated(m[1]) {
+			t.Errorf("%q has no German", m[1])
+		}
+	}
+}
+
 func TestFull(t *testing.T) {
 	page := full(t, noon).page()
 	golden(t, "full.html", page)
