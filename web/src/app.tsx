@@ -27,6 +27,8 @@ const Start = page(() => import('./pages/devices/start'))
 const System = page(() => import('./pages/system/system'))
 const People = page(() => import('./pages/people/people'))
 const Cover = page(() => import('./pages/cover/cover'))
+const Review = page(() => import('./pages/review/review'))
+const Trace = page(() => import('./pages/trace/trace'))
 const Ledger = page(() => import('./pages/ledger/ledger'))
 const Burden = page(() => import('./pages/burden/burden'))
 const Rules = page(() => import('./pages/rules/rules'))
@@ -88,6 +90,7 @@ export function App() {
           <Route path="/alarms">
             <Alarms />
           </Route>
+          <Route path="/alarms/:id/trace">{({ id }) => <Trace id={id} key={id} />}</Route>
           <Route path="/devices">
             <Devices />
           </Route>
@@ -103,6 +106,9 @@ export function App() {
           </Route>
           <Route path="/cover">
             <Cover />
+          </Route>
+          <Route path="/review">
+            <Review />
           </Route>
           <Route path="/ledger">
             <Ledger />

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { live } from '../live/store'
 import { get, query, Refusal } from './client'
 import type * as T from './types'
+import type { Sheets } from './watching'
 
 export interface List<I> {
   items: I[] | null
@@ -27,7 +28,7 @@ export const useWards = () => useQuery({ queryKey: ['wards'], queryFn: () => lis
 export const wardQuery = (id: string) => ({
   queryKey: ['ward', id],
   queryFn: async () => {
-    const answer = await get<{ ward: T.Ward; beds: T.Bed[] | null; rooms?: { id: string; name: string }[] | null }>(`/wards/${encodeURIComponent(id)}`)
+    const answer = await get<{ ward: T.Ward; beds: T.Bed[] | null; rooms?: { id: string; name: string }[] | null; sheet?: Sheets }>(`/wards/${encodeURIComponent(id)}`)
     live.seed(answer.beds ?? [])
     return answer
   },

@@ -1,6 +1,7 @@
 // The objects of docs/formats/api.md, as they travel.
 
 import type { Alarm } from './alarm'
+import type { Sheets } from './watching'
 
 export type Zone = string
 
@@ -317,6 +318,7 @@ export interface System {
   ack: { p50Ms: number; p99Ms: number }
   fsync: { p99Ms: number }
   retention: { what: string; days: number; lastRun: string | null; removed: number }[] | null
+  sheets?: Sheets
 }
 
 export interface AuditItem {

@@ -13,6 +13,7 @@ import { useSay, type Key } from '../words'
 
 const places: { to: string; key: Key; action: string }[] = [
   { to: '/cover', key: 'running.cover', action: 'duty.read' },
+  { to: '/review', key: 'running.review', action: 'limit.read' },
   { to: '/ledger', key: 'running.ledger', action: 'ward.read' },
   { to: '/burden', key: 'running.burden', action: 'burden.read' },
   { to: '/rules', key: 'running.rules', action: 'rule.read' },

@@ -28,7 +28,7 @@ const pages = [
   { to: '/', key: 'nav.ward', at: /^\/(ward.*)?$/ },
   { to: '/patients', key: 'nav.patients', at: /^\/patient/ },
   { to: '/alarms', key: 'nav.alarms', at: /^\/alarms/ },
-  { to: '/cover', key: 'nav.running', at: /^\/(cover|ledger|burden|rules|try|me)/ },
+  { to: '/cover', key: 'nav.running', at: /^\/(cover|review|ledger|burden|rules|try|me)/ },
   { to: '/devices', key: 'nav.devices', at: /^\/(devices|start)/ },
   { to: '/system', key: 'nav.system', at: /^\/system/ },
   { to: '/people', key: 'nav.people', at: /^\/people/ },

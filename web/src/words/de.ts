@@ -4,5 +4,6 @@ import { gemeinsam } from './de-shared'
 import { dienst } from './de-running'
 import { patient } from './de-patient'
 import { orte } from './de-places'
+import { wachen } from './de-watching'
 
-export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme, ...dienst }
+export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme, ...dienst, ...wachen }

@@ -6,5 +6,6 @@ import { patient } from './en-patient'
 import { places } from './en-places'
 import { alarms } from './en-alarms'
 import { running } from './en-running'
+import { watching } from './en-watching'
 
-export const en = { ...shared, ...patient, ...places, ...alarms, ...running } as const
+export const en = { ...shared, ...patient, ...places, ...alarms, ...running, ...watching } as const

@@ -6,14 +6,15 @@ import { useMe, useUsers } from '../../api/queries'
 import { unseen } from '../../live/order'
 import { notDone } from '../../parts/alarm-words'
 import { useSay } from '../../words'
+import { Help } from './help'
 
 /** Everything that somebody can do with an alarm. Each is done by the server or said to be refused, and why. */
-export function Acts({ alarm, who, bed, ward, linked }: { alarm: Alarm; zone: string; who: string; bed: string; ward: string; linked: boolean }) {
+export function Acts({ alarm, zone, who, bed, ward, wardName, linked }: { alarm: Alarm; zone: string; who: string; bed: string; ward: string; wardName: string; linked: boolean }) {
   const say = useSay()
   const me = useMe().data
   const [busy, setBusy] = useState<Verb | ''>('')
   const [problem, setProblem] = useState('')
-  const [form, setForm] = useState<'off' | 'hand-over' | ''>('')
+  const [form, setForm] = useState<'off' | 'hand-over' | 'help' | ''>('')
   const run = async (verb: Verb, asked: Asked = {}) => {
     setBusy(verb)
     setProblem('')
@@ -43,6 +44,11 @@ export function Acts({ alarm, who, bed, ward, linked }: { alarm: Alarm; zone: st
           {say('alarm.do.handOver')}
         </Button>
         {button('escalate', say('alarm.do.escalate'))}
+        {alarm.patient !== 'site' && (
+          <Button variant="default" aria-expanded={form === 'help'} onClick={() => setForm(form === 'help' ? '' : 'help')}>
+            {say('help.open')}
+          </Button>
+        )}
       </div>
       <div className="row wrap">
         {silent ? (
@@ -65,6 +71,7 @@ export function Acts({ alarm, who, bed, ward, linked }: { alarm: Alarm; zone: st
         )}
         {alarm.always && !silent && <span className="small second">{say('alarm.do.always')}</span>}
       </div>
+      {form === 'help' && <Help alarm={alarm} zone={zone} ward={ward} wardName={wardName} bed={bed} done={() => setForm('')} />}
       {form === 'hand-over' && <HandOver ward={ward} busy={busy === 'hand-over'} done={(to, why) => void run('hand-over', { to, why })} />}
       {form === 'off' && <Off alarm={alarm} who={who} bed={bed} busy={busy === 'off'} done={(why, minutes) => void run('off', { why, minutes })} />}
       {problem && (

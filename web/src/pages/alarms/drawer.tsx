@@ -4,6 +4,7 @@ import { Link } from 'wouter'
 import { useAlarmStory, useRules } from '../../api/alarm-calls'
 import type { Alarm, AlarmStory, RuleRow } from '../../api/alarm'
 import { useMe } from '../../api/queries'
+import { useMay } from '../../api/running'
 import { useAlarm } from '../../live/alarms'
 import { mark, tone } from '../../live/order'
 import { useLink, useNow } from '../../live/store'
@@ -20,6 +21,7 @@ import { useUnits } from '../../units/units'
 import { useSay } from '../../words'
 import { Acts } from './acts'
 import { Deeds, Deliveries } from './deeds'
+import { HelpStates } from './help'
 
 /** One alarm, beside the beds and not over them: what, since when, on what grounds, who did what and who was told, and everything that one can do. */
 export default function AlarmDrawer({ id, zone, close }: { id: string; zone: string; close: () => void }) {
@@ -39,6 +41,7 @@ export default function AlarmDrawer({ id, zone, close }: { id: string; zone: str
 function One({ alarm, story, zone }: { alarm: Alarm; story: AlarmStory | undefined; zone: string }) {
   const say = useSay()
   const me = useMe().data
+  const may = useMay()
   const now = useNow()
   const linked = useLink().state === 'open'
   const { preferences } = usePreferences()
@@ -109,10 +112,16 @@ function One({ alarm, story, zone }: { alarm: Alarm; story: AlarmStory | undefin
           {alarm.level > 0 && <span className="second">, {say('alarm.level', { count: alarm.level })}</span>}
         </dd>
       </dl>
-      {mayAct && <Acts key={alarm.id} alarm={alarm} zone={zone} who={name} bed={place?.bed.label ?? alarm.bed} ward={place?.ward.id ?? alarm.ward} linked={linked} />}
+      {mayAct && <Acts key={alarm.id} alarm={alarm} zone={zone} who={name} bed={place?.bed.label ?? alarm.bed} ward={place?.ward.id ?? alarm.ward} wardName={place?.ward.name ?? ''} linked={linked} />}
+      {story && <HelpStates list={story.deliveries ?? []} zone={zone} now={now} />}
       {!linked && <p className="problem">{say('alarm.act.offline')}</p>}
       <Grounds alarm={alarm} zone={zone} now={now} />
       <RuleOf alarm={alarm} />
+      {may('trace.read') && (
+        <p>
+          <Link href={`/alarms/${encodeURIComponent(alarm.id)}/trace`}>{say('trace.open')}</Link>
+        </p>
+      )}
       {story && <Deeds deeds={story.deeds ?? []} zone={zone} now={now} />}
       {story && <Deliveries list={story.deliveries ?? []} zone={zone} now={now} />}
     </div>

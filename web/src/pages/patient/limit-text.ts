@@ -9,6 +9,3 @@ export const side = (l: { low: EffectiveLimit['low']; high: EffectiveLimit['high
   const high = one(l.high)
   return low === '' && high === '' ? '--' : `${low}\u2013${high}`
 }
-
-/** Says that an own limit was set before the shift that runs now: somebody should look at it anew. */
-export const needsReview = (l: EffectiveLimit, shiftFrom: number) => l.own !== null && shiftFrom > 0 && l.own.from < shiftFrom

@@ -1,17 +1,18 @@
 import { Button, Modal, SegmentedControl, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
-import { endLimit, setLimit, useCover, useLimits } from '../../api/alarm-calls'
+import { endLimit, setLimit, useLimits } from '../../api/alarm-calls'
 import type { EffectiveLimit } from '../../api/alarm'
 import type { Patient } from '../../api/types'
-import { instant, live } from '../../live/store'
+import { live } from '../../live/store'
 import { useMetricName } from '../../parts/metric-name'
 import { fullName } from '../../parts/person'
 import { refusalText, Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { unitText, useUnits, type Units } from '../../units/units'
 import { useSay } from '../../words'
-import { needsReview, side } from './limit-text'
+import { Confirmed } from './confirmed'
+import { side } from './limit-text'
 
 const spans = [60, 240, 480, 1440, 4320]
 
@@ -21,10 +22,8 @@ export default function LimitsDialog({ patient, zone, close }: { patient: Patien
   const units = useUnits()
   const name = useMetricName()
   const answer = useLimits(patient.id)
-  const cover = useCover(patient.ward ?? '').data
   const [metric, setMetric] = useState('')
   const now = live.now()
-  const shift = cover?.shift?.from ? instant(cover.shift.from) : 0
   return (
     <Modal opened onClose={close} size="xl" title={say('limits.title', { name: fullName(patient) })} closeButtonProps={{ 'aria-label': say('action.close') }}>
       <p className="second">{say('limits.note')}</p>
@@ -53,7 +52,7 @@ export default function LimitsDialog({ patient, zone, close }: { patient: Patien
                     {say('limits.by', { name: l.own.name || l.own.by, time: moment(l.own.from, zone, say.language, now), until: l.own.until ? moment(l.own.until, zone, say.language, now) : say('limits.noEnd') })} {'\u201c'}
                     {l.own.why}
                     {'\u201d'}
-                    {needsReview(l, shift) && <strong className="limit-review"> {say('limits.review')}</strong>}
+                    <Confirmed patient={patient} metric={l.metric} zone={zone} />
                   </span>
                 )}
                 {metric === l.metric && <Edit patient={patient.id} limit={l} units={units} done={() => setMetric('')} />}

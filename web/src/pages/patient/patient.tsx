@@ -15,6 +15,7 @@ import { usePreferences } from '../../preferences'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
 import { watchedText } from '../ward/watched'
+import { Usual } from './baseline'
 import { Deeds, type Deed } from './dialogs'
 import { Now } from './now'
 import { spans, useAddress } from './range'
@@ -60,7 +61,12 @@ function Page({ patient, zone }: { patient: Patient; zone: string }) {
 
   const freeze = (moment: number | null) => address.set({ tab: 'strip', strip: moment === null ? null : String(Math.round(moment)) })
   const panel = {
-    now: <Now patient={patient} />,
+    now: (
+      <>
+        <Now patient={patient} />
+        <Usual patient={patient.id} zone={zone} />
+      </>
+    ),
     trends: <Trends patient={patient.id} zone={zone} range={range} open={(t) => freeze(t + 4000)} />,
     strip: <Strip patient={patient.id} zone={zone} at={at} freeze={freeze} />,
     table: <Table patient={patient.id} zone={zone} range={range} />,

@@ -2,7 +2,7 @@ import IconBellOff from '@tabler/icons-react/dist/esm/icons/IconBellOff.mjs'
 import { Button } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useState } from 'react'
-import { pausePatient, resumePatient, switchOn, useCare, useCover, useLimits, useOffs, useRules, useScores } from '../../api/alarm-calls'
+import { pausePatient, resumePatient, switchOn, useCare, useLimits, useOffs, useRules, useScores } from '../../api/alarm-calls'
 import type { Off, Score } from '../../api/alarm'
 import { useMe } from '../../api/queries'
 import type { Patient } from '../../api/types'
@@ -16,7 +16,9 @@ import { useOpenAlarm } from '../../parts/open-alarm'
 import { moment } from '../../time/zone'
 import { unitText, useUnits } from '../../units/units'
 import { useSay } from '../../words'
-import { needsReview, side } from './limit-text'
+import { Confirmed } from './confirmed'
+import { ContactOf } from './contact'
+import { side } from './limit-text'
 
 const LimitsDialog = lazy(() => import('./limits'))
 const CareDialog = lazy(() => import('./care'))
@@ -32,6 +34,7 @@ export function Todo({ patient, zone }: { patient: Patient; zone: string }) {
       <Offs patient={patient} zone={zone} />
       <Scores patient={patient} zone={zone} setCare={() => setOpen('care')} />
       <Own patient={patient} zone={zone} change={() => setOpen('limits')} />
+      <ContactOf patient={patient} />
       <Suspense>
         {open === 'limits' && <LimitsDialog patient={patient} zone={zone} close={() => setOpen('')} />}
         {open === 'care' && <CareDialog patient={patient} zone={zone} close={() => setOpen('')} />}
@@ -240,7 +243,6 @@ function Own({ patient, zone, change }: { patient: Patient; zone: string; change
   const name = useMetricName()
   const now = useNow()
   const own = (useLimits(patient.id).data ?? []).filter((l) => l.own)
-  const shift = useCover(patient.ward ?? '').data?.shift?.from
   return (
     <div className="own-limits">
       <h3>{say('limits.head')}</h3>
@@ -254,7 +256,7 @@ function Own({ patient, zone, change }: { patient: Patient; zone: string; change
             <span className="small second">
               {say('limits.by', { name: l.own?.name || l.own?.by || '', time: moment(l.own?.from ?? 0, zone, say.language, now), until: l.own?.until ? moment(l.own.until, zone, say.language, now) : say('limits.noEnd') })} {l.own?.why}
             </span>
-            {needsReview(l, shift ? instant(shift) : 0) && <strong className="limit-review">{say('limits.review')}</strong>}
+            <Confirmed patient={patient} metric={l.metric} zone={zone} />
           </li>
         ))}
       </ul>

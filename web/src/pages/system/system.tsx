@@ -6,6 +6,7 @@ import { useZone } from '../../parts/shell'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
+import { DowntimeSheets, Watchers } from './watchers'
 
 function Fact({ name, children, warn }: { name: string; children: ReactNode; warn?: boolean }) {
   return (
@@ -86,6 +87,7 @@ export default function SystemPage() {
           <Trail values={trail.current} label={say('system.readings')} />
         </div>
       </section>
+      <Watchers zone={zone} />
       <section>
         <h2>{say('system.disk')}</h2>
         <div className="disk" role="img" aria-label={say('system.disk.free', { free: say.bytes(s.disk.free), total: say.bytes(s.disk.total) })}>
@@ -100,6 +102,7 @@ export default function SystemPage() {
           {say('system.store')}: {say('system.store.text', { dialect: s.store.dialect, version: s.store.version, schema: s.store.schema, bytes: say.bytes(s.store.bytes) })}
         </p>
       </section>
+      <DowntimeSheets sheets={s.sheets} zone={zone} />
       <div className="system-tables">
         <section>
           <h2>{say('system.journal')}</h2>

@@ -7,6 +7,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, type CSSProperties, 
 import { useLocation, useSearch } from 'wouter'
 import { useMe, useWard, useWards } from '../../api/queries'
 import type { Bed, Ward } from '../../api/types'
+import type { Sheets } from '../../api/watching'
 import { socket } from '../../live/socket'
 import { alarms, useAlarms } from '../../live/alarms'
 import { live, useLink } from '../../live/store'
@@ -21,6 +22,7 @@ import { worstFirst } from './order'
 import { SweepLayer, type Scale } from './sweep-layer'
 import { Summary } from './summary'
 import { Tile } from './tile'
+import { WardWork } from './work'
 
 export function WardPage({ id }: { id: string }) {
   const answer = useWard(id, 30_000)
@@ -30,12 +32,12 @@ export function WardPage({ id }: { id: string }) {
   }, [answer.data?.ward.name, say])
   if (answer.isPending) return <WardSkeleton />
   if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
-  const { ward, beds } = answer.data
+  const { ward, beds, sheet } = answer.data
   if ((beds ?? []).length === 0) return <NoBeds ward={ward} />
-  return <Central key={ward.id} ward={ward} beds={beds ?? []} />
+  return <Central key={ward.id} ward={ward} beds={beds ?? []} sheet={sheet} />
 }
 
-function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
+function Central({ ward, beds, sheet }: { ward: Ward; beds: Bed[]; sheet: Sheets | undefined }) {
   const say = useSay()
   const me = useMe().data
   const wards = useWards().data ?? []
@@ -90,6 +92,7 @@ function Central({ ward, beds }: { ward: Ward; beds: Bed[] }) {
         <h1 className={wards.length > 1 && !kiosk ? 'unseen' : ''}>{ward.name}</h1>
         {wards.length > 1 && !kiosk && <Select size="xs" aria-label={say('ward.choose')} allowDeselect={false} data={wards.map((w) => ({ value: w.id, label: w.name }))} value={ward.id} onChange={(w) => w && go(`/ward/${encodeURIComponent(w)}`)} />}
         <Summary beds={beds} zone={ward.zone} />
+        {!kiosk && !small && <WardWork ward={ward} sheet={sheet} />}
         <span className="grow" />
         {scale && !small && <span className="quiet small">{say('ward.scale', { speed: say.digits(String(scale.speed)), gain: scale.gain })}</span>}
         {!kiosk && (
