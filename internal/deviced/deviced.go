@@ -70,13 +70,14 @@ type Door struct {
 
 	mu       sync.Mutex
 	limiters map[vital.CredentialID]*rate.Limiter
+	senders  map[vital.DeviceID]Sender
 }
 
 // New returns a door.
 func New(o Options) *Door {
 	d := &Door{
 		gate: o.Gate, journal: o.Journal, decoded: o.Decoded, site: o.Site, now: o.Now, log: o.Log,
-		rate: rate.Limit(o.PacketsPerSecond), burst: o.Burst, limiters: make(map[vital.CredentialID]*rate.Limiter),
+		rate: rate.Limit(o.PacketsPerSecond), burst: o.Burst, limiters: make(map[vital.CredentialID]*rate.Limiter), senders: make(map[vital.DeviceID]Sender),
 	}
 	if d.site == "" {
 		d.site = vital.DefaultSite
@@ -180,7 +181,7 @@ func (d *Door) Receive(w http.ResponseWriter, r *http.Request) error {
 
 // login finds out which device is calling: by client certificate, by Basic, or
 // by Bearer with "name:secret". Behind a path that names the device the secret
-// alone will do.
+// alone will do. Who shows a certificate is its device, whatever else it says.
 func (d *Door) login(r *http.Request) (auth.Principal, error) {
 	var cert *x509.Certificate
 	username, password, ok := r.BasicAuth()
@@ -190,7 +191,7 @@ func (d *Door) login(r *http.Request) (auth.Principal, error) {
 			username, password, ok = r.PathValue("device"), username, r.PathValue("device") != ""
 		}
 	}
-	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 && !ok {
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		cert = r.TLS.PeerCertificates[0]
 	}
 	if !ok && cert == nil {
@@ -200,7 +201,11 @@ func (d *Door) login(r *http.Request) (auth.Principal, error) {
 	if i := strings.LastIndexByte(remote, ':'); i > 0 {
 		remote = strings.Trim(remote[:i], "[]")
 	}
-	return d.gate.DeviceLogin(r.Context(), "", username, []byte(password), cert, remote)
+	p, err := d.gate.DeviceLogin(r.Context(), "", username, []byte(password), cert, remote)
+	if err == nil {
+		d.note(p, r, remote, cert)
+	}
+	return p, err
 }
 
 // formatOf reads the Content-Type. What a tool sends when nobody said anything

@@ -57,9 +57,11 @@ func (c *connection) handshake(ctx context.Context) (*x509.Certificate, error) {
 		return nil, vital.Errorf(vital.Unauthenticated, "TLS handshake with %s: %w", c.remote, err)
 	}
 	state := t.ConnectionState()
+	c.secured = &Secured{Version: state.Version, Group: state.CurveID}
 	if len(state.VerifiedChains) == 0 {
 		return nil, nil
 	}
+	c.secured.Certificate = state.PeerCertificates[0]
 	return state.PeerCertificates[0], nil
 }
 
@@ -201,13 +203,13 @@ func (c *connection) agree(p *mqtt.Connect, client string) error {
 const leaveTime = 50 * time.Millisecond
 
 // endEarlier returns when the earlier connection of the same client is over.
-func (s *Server) endEarlier(earlier, c *connection, client string) {
+func (s *Server) endEarlier(earlier, c *connection, client string) error {
 	select {
 	case <-earlier.gone:
-		return
+		return nil
 	case <-time.After(leaveTime):
 	case <-c.ctx.Done():
-		return
+		return c.ctx.Err()
 	}
 	s.counts.takenOver.Add(1)
 	s.log.Warn("mqtt: a second connection takes over", "client", client, "earlier", earlier.remote, "remote", c.remote)
@@ -215,7 +217,15 @@ func (s *Server) endEarlier(earlier, c *connection, client string) {
 	select {
 	case <-earlier.gone:
 	case <-c.ctx.Done():
+		return c.ctx.Err()
 	}
+	if s.taken == nil {
+		return nil
+	}
+	if err := s.taken(c.ctx, c.principal, client, earlier.remote, c.remote); err != nil {
+		return c.refuseConnect(mqtt.NotAuthorized, err)
+	}
+	return nil
 }
 
 // crowd counts the sessions of a principal that may have several. The caller holds
@@ -255,10 +265,10 @@ func (s *Server) join(c *connection, client string, clean bool, welcome func(pre
 			break
 		}
 		s.mu.Unlock()
-		s.endEarlier(earlier, c, client)
+		err := s.endEarlier(earlier, c, client)
 		s.mu.Lock()
-		if c.ctx.Err() != nil {
-			return c.ctx.Err()
+		if err != nil {
+			return err
 		}
 	}
 	x, present := s.sessions[client], true

@@ -57,6 +57,7 @@ type connection struct {
 	window     int           // unacknowledged deliveries that the client takes
 	mostPacket int           // bytes, that the client takes
 	problems   bool          // the client wants reason strings
+	secured    *Secured
 	session    atomic.Pointer[session]
 
 	// The reader's own.

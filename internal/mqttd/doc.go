@@ -105,6 +105,9 @@ type Options struct {
 	// stands in one of its wards. It is asked for every delivery and must not block.
 	// Nil: only an integration with all wards sees devices.
 	Visible func(p auth.Principal, d vital.DeviceID) bool
+	// TakenOver is told that a second connection of a client took the place of the
+	// first; an error refuses the second too. Nil: nobody wants to know.
+	TakenOver func(ctx context.Context, p auth.Principal, client, from, to string) error
 	// Passed is told who connected and who left, in order per client: silence has
 	// a cause, and this is one. It may wait, briefly. Nil: nobody wants to know.
 	Passed func(ctx context.Context, p Passage)

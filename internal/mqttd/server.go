@@ -3,6 +3,8 @@ package mqttd
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +32,7 @@ type Server struct {
 	now      func() time.Time
 	visible  func(auth.Principal, vital.DeviceID) bool
 	passed   func(context.Context, Passage)
+	taken    func(ctx context.Context, p auth.Principal, client, from, to string) error
 	saver    *saver
 	accepts  *rate.Limiter
 	tree     tree
@@ -59,6 +62,7 @@ func New(o Options) *Server {
 		now:         o.Now,
 		visible:     o.Visible,
 		passed:      o.Passed,
+		taken:       o.TakenOver,
 		accepts:     rate.NewLimiter(rate.Limit(limits.ConnectsPerSecond), limits.ConnectsPerSecond),
 		sessions:    make(map[string]*session),
 		connections: make(map[*connection]struct{}),
@@ -264,6 +268,14 @@ type Client struct {
 	Subscriptions int
 	Waiting       int // deliveries queued or unacknowledged
 	Received      uint64
+	TLS           *Secured // nil: plain
+}
+
+// Secured is what a client and the server agreed on.
+type Secured struct {
+	Version     uint16      // tls.VersionTLS13
+	Group       tls.CurveID // of the key exchange: tls.X25519MLKEM768
+	Certificate *x509.Certificate
 }
 
 // Clients returns the connected clients, by id.
@@ -283,7 +295,7 @@ func (s *Server) Clients() []Client {
 		x.mu.Lock()
 		clients = append(clients, Client{
 			ID: x.client, Principal: x.principal, Remote: c.remote, Level: byte(c.level), Since: c.since,
-			Persistent: x.expiry > 0, Subscriptions: len(x.subscriptions), Waiting: x.waiting(), Received: c.received.Load(),
+			Persistent: x.expiry > 0, Subscriptions: len(x.subscriptions), Waiting: x.waiting(), Received: c.received.Load(), TLS: c.secured,
 		})
 		x.mu.Unlock()
 	}
@@ -313,6 +325,21 @@ func (s *Server) DisconnectWhere(match func(auth.Principal) bool, reason mqtt.Re
 	n := 0
 	for c := range s.connections {
 		if x := c.session.Load(); x != nil && match(c.principal) {
+			c.kill(reason, vital.Errorf(vital.Gone, "disconnected by the administration: %v", reason))
+			n++
+		}
+	}
+	return n
+}
+
+// DisconnectCertificate closes the connections that were opened with a
+// certificate for which match says so, and returns how many there were.
+func (s *Server) DisconnectCertificate(match func(*x509.Certificate) bool, reason mqtt.Reason) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for c := range s.connections {
+		if x := c.session.Load(); x != nil && c.secured != nil && c.secured.Certificate != nil && match(c.secured.Certificate) {
 			c.kill(reason, vital.Errorf(vital.Gone, "disconnected by the administration: %v", reason))
 			n++
 		}
