@@ -52,6 +52,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		d.Close()
 		return nil, err
 	}
+	if err := d.estimate(ctx); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("tell the %s store what to expect: %w", d.dialect.name, err)
+	}
 	return d, nil
 }
 

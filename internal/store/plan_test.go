@@ -17,6 +17,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
+	d.FrameAt(ctx, "main", "raw", 1, 5) // a plan alone does not notice that the schema has changed since the connection was made
 	nurse := Rows{Site: "main", Wards: []vital.WardID{"w-1", "w-2"}, Devices: []vital.DeviceID{"m-1"}}
 	seen, open := 0, true
 	d.read.watch = func(query string, args []any) {
@@ -32,7 +33,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 			if err := rows.Scan(&id, &parent, &unused, &what); err != nil {
 				t.Fatal(err)
 			}
-			if strings.HasPrefix(what, "SCAN") {
+			if strings.HasPrefix(what, "SCAN") || strings.HasSuffix(what, "(site=?)") && !aside(what) {
 				t.Errorf("%s in %s", what, query)
 			}
 		}
@@ -75,4 +76,10 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 	if seen < 40 {
 		t.Errorf("only %d queries were looked at", seen)
 	}
+}
+
+// aside reports whether a step walks through an index that holds only what is
+// open or in force.
+func aside(step string) bool {
+	return strings.Contains(step, "INDEX alarm_open") || strings.Contains(step, "INDEX rule_set_active")
 }
