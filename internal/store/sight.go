@@ -51,7 +51,8 @@ type Viewer struct {
 	Patient vital.PatientID // who the person is as a patient
 	Roles   []string        // as consents name them
 	Purpose string
-	At      vital.Instant // zero: now
+	Only    vital.PatientID // a program was let see this patient alone; "": as the paths say
+	At      vital.Instant   // zero: now
 	Paths   []Path
 }
 
@@ -113,6 +114,10 @@ func (q *query) sees(r Rows, patient, data string) *query {
 	v := r.For
 	if v == nil {
 		return q.seesByWard(r, patient)
+	}
+	if v.Only != "" {
+		q.add("("+patient+" = ? AND ", v.Only)
+		defer q.add(")")
 	}
 	q.add("(FALSE")
 	for _, p := range v.Paths {
