@@ -174,6 +174,11 @@ func (d *DB) apply(ctx context.Context, m migration, trace func(version, stateme
 				return fmt.Errorf("statement %d: %w", i+1, err)
 			}
 		}
+		if m.name == "ledger" {
+			if err := t.takeIn(); err != nil {
+				return fmt.Errorf("take the rows into the ledger: %w", err)
+			}
+		}
 		_, err := t.exec("INSERT INTO schema_version (version, name, at) VALUES ($1, $2, $3)", m.version, m.name, now())
 		return err
 	})

@@ -20,7 +20,8 @@ import (
 type Options struct {
 	DSN     string // "sqlite:/path/vigil.db" or "postgres://..."
 	Log     *slog.Logger
-	Backups string // folder for the copy made before a migration; empty: beside the database
+	Backups string     // folder for the copy made before a migration; empty: beside the database
+	Ledger  *audit.Key // marks the rows of the ledger; nil: they carry no mark
 }
 
 // DB is an open store. Its methods may be called from many goroutines.
@@ -29,6 +30,7 @@ type DB struct {
 	write   *sql.DB
 	read    *readers
 	log     *slog.Logger
+	ledger  *audit.Key
 	broken  atomic.Pointer[error] // set once the disk refused a sync: nothing is written after that
 
 	mutex  sync.Mutex
@@ -81,7 +83,7 @@ func connect(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s store: %w", kind.name, err)
 	}
-	d := &DB{dialect: kind, log: o.Log, series: map[Series]int64{}, write: write, read: &readers{DB: read, prepares: kind.prepares}}
+	d := &DB{dialect: kind, log: o.Log, ledger: o.Ledger, series: map[Series]int64{}, write: write, read: &readers{DB: read, prepares: kind.prepares}}
 	tending, stop := context.WithCancel(context.Background())
 	d.stop, d.tended = stop, make(chan struct{})
 	go d.tendForever(tending)
@@ -158,6 +160,8 @@ type tx struct {
 	d   *DB
 	ctx context.Context
 	sql *sql.Tx
+
+	entries []audit.Entry // of the ledger, written last
 }
 
 func (t *tx) exec(query string, args ...any) (int64, error) {
@@ -184,7 +188,11 @@ func (d *DB) transact(ctx context.Context, f func(t *tx) error) error {
 		return d.explain(err)
 	}
 	t := &tx{d: d, ctx: ctx, sql: s}
-	if err := f(t); err != nil {
+	err = f(t)
+	if err == nil {
+		err = t.writeEntries()
+	}
+	if err != nil {
 		s.Rollback()
 		return d.explain(err)
 	}

@@ -75,6 +75,8 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		"Problems":         func() (any, error) { return d.Problems(ctx, r, 0) },
 		"Standbys":         func() (any, error) { return d.Standbys(ctx, r, t0+1) },
 		"Audit":            func() (any, error) { return d.Audit(ctx, r, store.AuditFilter{Limit: 5}) },
+		"AuditCount":       func() (any, error) { return counted(d.AuditCount(ctx, r, store.AuditFilter{})) },
+		"AuditCounts":      func() (any, error) { return d.AuditCounts(ctx, r, store.AuditFilter{}, "action") },
 		"Bindings":         func() (any, error) { return d.Bindings(ctx, r, store.BindingFilter{}) },
 		"Alarms":           func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{}) },
 		"Alarms by pages":  func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{Limit: 1}) },
@@ -147,8 +149,15 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 	return all
 }
 
+func counted(count int, more bool, err error) (any, error) {
+	if count == 0 {
+		return nil, err
+	}
+	return []any{count, more}, err
+}
+
 // What differs between two worlds by chance, or is for the store alone.
-var chance = regexp.MustCompile(`"a-[0-9a-f]{10}"|"(Created|id)":\d+`)
+var chance = regexp.MustCompile(`"a-[0-9a-f]{10}"|"(Created|id|N)":\d+`)
 
 func answers(t *testing.T, d *store.DB, r store.Rows) map[string]string {
 	t.Helper()

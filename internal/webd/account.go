@@ -3,7 +3,6 @@ package webd
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/store"
@@ -74,20 +73,6 @@ type kioskBody struct {
 type Kiosk struct {
 	URL string `json:"url"`
 	ID  string `json:"id"` // of the token that ends it
-}
-
-// AuditLine is one line of the ledger.
-type AuditLine struct {
-	At      vital.Instant   `json:"at"`
-	Who     string          `json:"who"`
-	Name    string          `json:"name"`
-	Role    string          `json:"role"`
-	From    string          `json:"from"`
-	Action  string          `json:"action"`
-	Subject string          `json:"subject"`
-	Patient vital.PatientID `json:"patient"`
-	Outcome string          `json:"outcome"`
-	Why     string          `json:"why"`
 }
 
 func userView(u store.User) User {
@@ -279,37 +264,4 @@ func (s *Server) makeKiosk(c *call) error {
 		scheme = "https://"
 	}
 	return c.created(Kiosk{URL: scheme + c.r.Host + auth.LinkPath(secret), ID: t.ID})
-}
-
-func (s *Server) audit(c *call) error {
-	before, err := instantOf(c.r, "before", 0)
-	if err != nil {
-		return err
-	}
-	limit, err := numberOf(c.r, "limit", 200, 1, 1000)
-	if err != nil {
-		return err
-	}
-	query := c.r.URL.Query()
-	entries, err := s.store.Audit(c.ctx(), c.rows, store.AuditFilter{
-		Patient: vital.PatientID(query.Get("patient")), Who: query.Get("who"), Before: before, Limit: limit,
-	})
-	if err != nil {
-		return err
-	}
-	names, err := s.names(c.ctx())
-	if err != nil {
-		return err
-	}
-	list := List[AuditLine]{Items: make([]AuditLine, len(entries))}
-	for i, e := range entries {
-		list.Items[i] = AuditLine{
-			At: e.At, Who: e.Who, Name: names.of(e.Who), Role: e.Role, From: e.From, Action: e.Action, Subject: e.Subject,
-			Patient: e.Patient, Outcome: e.Outcome, Why: e.Why,
-		}
-	}
-	if len(entries) == limit {
-		list.Next = entries[len(entries)-1].At.Time().Format(time.RFC3339Nano)
-	}
-	return c.json(list)
 }

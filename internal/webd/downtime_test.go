@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -33,7 +32,7 @@ func TestDowntimeSheet(t *testing.T) {
 	if strings.Contains(policy, "unsafe") || strings.Contains(policy, "script") {
 		t.Error(policy)
 	}
-	entries := must[[]audit.Entry](t)(w.store.Audit(t.Context(), store.Everything(vital.DefaultSite), store.AuditFilter{Limit: 50}))
+	entries := must[[]store.AuditRow](t)(w.store.Audit(t.Context(), store.Everything(vital.DefaultSite), store.AuditFilter{Limit: 50}))
 	noted := false
 	for _, e := range entries {
 		noted = noted || e.Action == "ward.read" && e.Subject == "ward/w-a" && strings.Contains(e.Who, "nurse")

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -54,7 +53,7 @@ func TestLimitReview(t *testing.T) {
 	if r, ok := look()["reviewed"].(map[string]any); !ok || r["by"] != "u-nurse" || r["name"] != "The nurse" || r["why"] != "still febrile" {
 		t.Errorf("%v", look())
 	}
-	entries := must[[]audit.Entry](t)(w.store.Audit(t.Context(), store.Everything(vital.DefaultSite), store.AuditFilter{Limit: 50}))
+	entries := must[[]store.AuditRow](t)(w.store.Audit(t.Context(), store.Everything(vital.DefaultSite), store.AuditFilter{Limit: 50}))
 	noted := 0
 	for _, e := range entries {
 		if e.Action == "limit.review" && e.Outcome == "done" && e.Patient == "p-a" && e.Why == "still febrile" {

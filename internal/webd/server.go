@@ -39,6 +39,7 @@ type Options struct {
 
 	Sheet     func(ctx context.Context, rows store.Rows, ward vital.WardID) ([]byte, error) // the downtime sheet of a ward; nil: not there
 	Sheets    func() Sheets                                                                 // how the sheets on disk do; nil: none are written
+	Ledger    Ledger                                                                        // keeps the ledger signed and verified; nil: nobody does
 	Notifier  Notifier                                                                      // pages people; nil: nobody is paged from here
 	Telemetry Receiver                                                                      // the door for devices; nil: POST /telemetry is not there
 	Metrics   http.Handler                                                                  // /metrics; nil: not there
@@ -66,6 +67,7 @@ type Server struct {
 	history  History
 	commands Commands
 	packets  Packets
+	leaves   Ledger
 	system   func(ctx context.Context) (SystemState, error)
 
 	log     *slog.Logger
@@ -105,7 +107,7 @@ func New(o Options) (*Server, error) {
 		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, judged: o.Judged, inForce: o.Rules, trials: o.Trials, tracer: o.Tracer, history: o.History,
 		commands: o.Commands, packets: o.Packets, system: o.System,
 		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
-		platform: o.Platform, mqtt: o.MQTT, sheet: o.Sheet, sheets: o.Sheets, notifier: o.Notifier, telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
+		platform: o.Platform, mqtt: o.MQTT, sheet: o.Sheet, sheets: o.Sheets, notifier: o.Notifier, leaves: o.Ledger, telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
 		sockets: doorkeeper{each: make(map[string]int)}, views: views{last: make(map[string]time.Time)},
 	}
 	if s.log == nil {
