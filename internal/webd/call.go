@@ -48,6 +48,10 @@ func subjectOf(r *http.Request) auth.Subject {
 
 // serve is the way of every request of the API: who, may you, do, or say why not.
 func (s *Server) serve(route *route, w http.ResponseWriter, r *http.Request) {
+	if err := s.answersHere(route); err != nil {
+		s.writeError(w, r, err)
+		return
+	}
 	if route.door {
 		if s.telemetry == nil {
 			s.writeError(w, r, vital.Errorf(vital.NotFound, "this server takes no telemetry over HTTP"))
@@ -81,6 +85,9 @@ func (s *Server) admit(route *route, w http.ResponseWriter, r *http.Request) (*c
 		return nil, err
 	}
 	c.principal = p
+	if err := s.welcomeHere(p); err != nil {
+		return nil, err
+	}
 	subject := subjectOf(r)
 	if err := s.gate.Allow(r.Context(), p, route.action, subject); err != nil {
 		return nil, err

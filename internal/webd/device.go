@@ -20,6 +20,9 @@ type Device struct {
 	UDI              string         `json:"udi"`
 	Regulatory       string         `json:"regulatory"`
 	State            string         `json:"state"`
+	StateWhy         string         `json:"stateWhy"`
+	StateSince       vital.Instant  `json:"stateSince"`
+	Connection       *Connection    `json:"connection"` // null: it has not come since the start
 	Created          vital.Instant  `json:"created"`
 	LastSeen         vital.Instant  `json:"lastSeen"`
 	ClockOffset      *int64         `json:"clockOffsetMs"` // null until it has sent a time
@@ -74,6 +77,7 @@ func (s *Server) deviceView(d store.Device, binding *Binding) Device {
 		ID: d.ID, Label: d.Label, Kind: d.Kind, Class: d.Class, Model: d.Model, UDI: d.UDI, Regulatory: d.Regulatory, State: d.State,
 		Created: d.Created, LastSeen: d.Seen.At, Packets: d.Seen.Packets, Readings: d.Seen.Readings, Problems: d.Seen.Problems,
 		Duplicates: d.Seen.Duplicates, Namespaces: full(d.Namespaces), Binding: binding, Demo: d.Demo,
+		StateWhy: d.StateWhy, StateSince: d.StateSince,
 	}
 	if d.Seen.At.Known() && d.Seen.UncertaintyMs >= 0 {
 		offset, uncertainty, drift := d.Seen.OffsetMs, d.Seen.UncertaintyMs, d.Seen.DriftPPM
@@ -91,9 +95,9 @@ func (s *Server) devices(c *call) error {
 	if err != nil {
 		return err
 	}
-	views := make([]Device, len(devices))
+	views, open := make([]Device, len(devices)), s.connections()
 	for i, d := range devices {
-		views[i] = s.deviceView(d, bound[d.ID])
+		views[i] = s.deviceView(d, bound[d.ID]).reached(open)
 	}
 	return c.json(listOf(views))
 }
@@ -132,7 +136,15 @@ func (s *Server) oneDevice(ctx context.Context, rows store.Rows, id vital.Device
 	if err != nil {
 		return Device{}, err
 	}
-	return s.deviceView(d, bound[id]), nil
+	return s.deviceView(d, bound[id]).reached(s.connections()), nil
+}
+
+// reached is the device with how it last reached us.
+func (d Device) reached(open map[vital.DeviceID]Connection) Device {
+	if c, ok := open[d.ID]; ok {
+		d.Connection = &c
+	}
+	return d
 }
 
 func (s *Server) makeDevice(c *call) error {

@@ -85,7 +85,24 @@ type SystemState struct {
 	Ack       AckTimes        `json:"ack"`
 	Fsync     SyncTimes       `json:"fsync"`
 	Retention []RetentionLine `json:"retention"`
+	Listeners []Listener      `json:"listeners"`
+	Links     []Link          `json:"links"`
 	Sheets    Sheets          `json:"sheets"`
+}
+
+// Listener is one address on which the server answers.
+type Listener struct {
+	For     string        `json:"for"` // "screens", "devices", "administration", "mqtt" or "mqttLegacy"
+	Address string        `json:"address"`
+	TLS     string        `json:"tls"`     // the least version; empty: plain
+	Expires vital.Instant `json:"expires"` // of its certificate
+}
+
+// Link counts MQTT connections by what they agreed on.
+type Link struct {
+	TLS   string `json:"tls"` // empty: plain
+	Group string `json:"group"`
+	Count int    `json:"count"`
 }
 
 // Rates are counts per second over the last ten seconds.

@@ -23,6 +23,7 @@ type route struct {
 	made   bool   // answers 201
 	view   bool   // looking is noted in the ledger
 	door   bool   // served by the door for devices, which asks the gate itself
+	device bool   // answered at the devices' own address too
 	do     func(*Server, *call) error
 }
 
@@ -133,6 +134,11 @@ var routes = []route{
 	{method: "PUT", path: "/devices/{device}", action: auth.DeviceWrite, does: "change what is known of a device", in: deviceBody{}, out: Device{}, do: (*Server).changeDevice},
 	{method: "POST", path: "/devices/{device}/credential", action: auth.DeviceWrite, does: "a new password; the old one ends", out: Credential{}, made: true, do: (*Server).renewCredential},
 	{method: "POST", path: "/devices/{device}/state", action: auth.DeviceWrite, does: "active, quarantined or retired", in: stateBody{}, out: Device{}, do: (*Server).setDeviceState},
+	{method: "POST", path: "/devices/{device}/enrolment", action: auth.DeviceWrite, does: "a one-time secret by which the device gets a certificate; shown once", in: enrolmentBody{}, out: Enrolment{}, made: true, do: (*Server).makeEnrolment},
+	{method: "GET", path: "/devices/{device}/certificates", action: auth.DeviceRead, does: "the certificates of a device, newest first", out: List[Certificate]{}, do: (*Server).deviceCertificates},
+	{method: "DELETE", path: "/devices/{device}/certificates/{serial}", action: auth.DeviceWrite, does: "end a certificate and what is connected with it", in: whyBody{}, do: (*Server).revokeCertificate},
+	{method: "GET", path: "/certificates", action: auth.SystemRead, does: "the certificates that count, the one that ends first before the others", out: List[Certificate]{}, do: (*Server).certificates},
+	{method: "GET", path: "/certificates/ca.pem", action: public, does: "the certificate to trust", kind: "application/x-pem-file", device: true, do: (*Server).authorityFile},
 	{method: "POST", path: "/devices/{device}/bind", action: auth.DeviceBind, does: "bind to a patient, confirmed by two identifiers, or to a room", in: bindBody{}, out: Binding{}, made: true, do: (*Server).bindDevice},
 	{method: "POST", path: "/devices/{device}/unbind", action: auth.DeviceBind, does: "end the binding", in: endBody{}, out: Binding{}, do: (*Server).unbindDevice},
 	{method: "POST", path: "/devices/{device}/reassign", action: auth.DeviceReassign, does: "these hours belong to another patient", in: reassignBody{}, do: (*Server).reassignDevice},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/ca"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/rule"
 	"github.com/vigilcare/vigil/vital"
@@ -48,6 +49,15 @@ type Options struct {
 	Now       func() time.Time
 	Version   string
 
+	Entrance  Entrance  // whom this address is for
+	Elsewhere Elsewhere // where the others are answered
+
+	Authority      *ca.Authority                        // gives devices their certificates; nil: nobody does
+	Enrol          http.Handler                         // the door where they get them; nil: not at this address
+	EST            string                               // address of that door; empty: there is none
+	Connected      func() map[vital.DeviceID]Connection // how devices last reached us; nil: not known
+	EndCertificate func(serial string)                  // ends connections that were opened with it; nil: there are none
+
 	Demo   bool     // sign the visitor in, and say so
 	Secure bool     // TLS here or in front: cookies and HSTS say so
 	Hosts  []string // names that this server answers to; none: without Secure, only the names of this machine's loopback
@@ -77,6 +87,14 @@ type Server struct {
 	secure  bool
 	hosts   []string
 	ready   func(ctx context.Context) error
+
+	entrance       Entrance
+	elsewhere      Elsewhere
+	authority      *ca.Authority
+	enrolling      http.Handler
+	est            string
+	connected      func() map[vital.DeviceID]Connection
+	endCertificate func(serial string)
 
 	platform func(ctx context.Context) (Platform, error)
 	mqtt     string
@@ -108,6 +126,7 @@ func New(o Options) (*Server, error) {
 		commands: o.Commands, packets: o.Packets, system: o.System,
 		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
 		platform: o.Platform, mqtt: o.MQTT, sheet: o.Sheet, sheets: o.Sheets, notifier: o.Notifier, leaves: o.Ledger, telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
+		entrance: o.Entrance, elsewhere: o.Elsewhere, authority: o.Authority, enrolling: o.Enrol, est: o.EST, connected: o.Connected, endCertificate: o.EndCertificate,
 		sockets: doorkeeper{each: make(map[string]int)}, views: views{last: make(map[string]time.Time)},
 	}
 	if s.log == nil {
@@ -134,7 +153,9 @@ func (s *Server) Run(ctx context.Context) error {
 	heeded := make(chan struct{})
 	go func() {
 		defer close(heeded)
-		s.heedSentinels(ctx)
+		if s.entrance != Administration { // once is enough
+			s.heedSentinels(ctx)
+		}
 	}()
 	defer func() { stop(); <-heeded }()
 	return s.hub.run(ctx)
@@ -172,6 +193,13 @@ func (s *Server) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.serveReady)
+	if s.enrolling != nil {
+		mux.Handle(enrolPath, s.enrolling)
+	}
+	if s.entrance == Devices {
+		mux.HandleFunc("/", s.serveElse)
+		return s.guard(mux)
+	}
 	if s.metrics != nil {
 		mux.Handle("GET /metrics", s.metrics)
 	}
