@@ -90,6 +90,9 @@ func TestScreensHaveThem(t *testing.T) {
 		var b strings.Builder
 		b.WriteString(f.head)
 		for _, p := range words.Phrases {
+			if strings.HasPrefix(p.Code, "title.") {
+				continue // a title comes with its alarm, in every language
+			}
 			text := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(f.text(p))
 			fmt.Fprintf(&b, "  'server.%s': '%s',\n", p.Code, text)
 		}

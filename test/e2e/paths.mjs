@@ -123,6 +123,39 @@ const paths = {
     await fetch(server.address + '/api/v1/me/preferences', { method: 'PUT', headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify({ language: 'en', units: {}, privacy: false }) })
   },
 
+  async 'a German ward and alarm say nothing in English that Vigil says itself'({ page, context }) {
+    const sent = (method, path, body) => fetch(server.address + '/api/v1' + path, { method, headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify(body) }).then((r) => r.json())
+    const hers = beds[2].patient
+    await sent('PUT', `/patients/${hers.id}/limits`, { metric: 'spo2', unit: '%', low: 100, high: null, why: 'x', minutes: 30 })
+    // Somebody whom nothing watches: a bed, a plan and no device.
+    const nobody = await sent('POST', '/patients', { family: 'Leer', given: 'Lea', birth: '1961-05-04', sex: 'female', numbers: [{ system: 'MRN', value: 'E2E-DE' }] })
+    const bed = await sent('POST', `/wards/${ward}/beds`, { label: 'Z9' })
+    await sent('POST', `/patients/${nobody.id}/admit`, { bed: bed.id, at: new Date().toISOString() })
+    await sent('PUT', `/patients/${nobody.id}/plan`, { items: [{ metric: 'spo2', kind: 'continuous', every: 5000 }] })
+    const english = (await server.api('/rules')).rules.filter((r) => r.titles.de).map((r) => r.title)
+    assert.ok(english.length >= 51, `${english.length} rules have a German title`)
+    const causes = ['the device', 'nothing comes', 'no device is bound', 'nothing has come', 'NOT watched', 'is not watched', 'not measured in time', 'nothing is expected']
+    const clean = async (where) => {
+      const text = await page.locator('body').innerText()
+      for (const words of [...english, ...causes]) assert.ok(!text.includes(words), `${where} says "${words}"`)
+      return text
+    }
+    await context.unroute('**/api/v1/me')
+    await sent('PUT', '/me/preferences', { language: 'de', units: {}, privacy: false })
+    await page.goto(`${server.address}/ward/${ward}`)
+    await page.locator(`.tile[data-bed="${bed.id}"]`).getByText(/kein Ger\u00e4t verbunden|das Ger\u00e4t|es ist noch nichts gekommen/).waitFor({ timeout: 30_000 })
+    const raised = async () => (await server.api(`/alarms?patient=${hers.id}`)).items.find((a) => a.rule === 'spo2-low')
+    for (let i = 0; i < 60 && !(await raised()); i++) await page.waitForTimeout(500)
+    await page.locator(`.tile[data-bed="${beds[2].id}"][data-alarm]`).waitFor()
+    await clean('the ward')
+    await page.goto(`${server.address}/alarms?alarm=${(await raised()).id}`)
+    await page.getByText('Sauerstoffs\u00e4ttigung tief').first().waitFor()
+    await clean('the alarm')
+    await page.goto(`${server.address}/rules`)
+    await page.getByText('Herzfrequenz hoch').first().waitFor()
+    await sent('PUT', '/me/preferences', { language: 'en', units: {}, privacy: false })
+  },
+
   async 'callipers measure by keyboard'({ page }) {
     await page.goto(`${server.address}/patient/${patient.id}?tab=strip&strip=${Date.now() - 3000}`)
     const text = page.locator('.calliper-text')

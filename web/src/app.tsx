@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense, useEffect } from 'react'
+import { lazy, Suspense, useEffect, useRef } from 'react'
 import { Redirect, Route, Switch } from 'wouter'
 import { Refusal } from './api/client'
 import { useMe, useWards } from './api/queries'
@@ -60,6 +60,14 @@ export function App() {
       void client.invalidateQueries({ queryKey: ['device'] })
     }
   }, [client, signedIn, user])
+
+  const language = useRef(say.language)
+  useEffect(() => {
+    if (language.current === say.language) return
+    language.current = say.language
+    void client.invalidateQueries()
+    socket.anew()
+  }, [client, say.language])
 
   if (me.isPending) return null
   const mustSignIn = me.error instanceof Refusal && me.error.kind === 'unauthenticated'

@@ -1,6 +1,8 @@
 // One way to call the server. An answer is either the JSON that docs/formats/api.md promises or a Refusal
 // with its kind, so that a page can say what happened and what to do.
 
+import { sentence, told, type Said } from '../words/told'
+
 export type Kind =
   | 'invalid'
   | 'unauthenticated'
@@ -50,7 +52,7 @@ const background = (): Record<string, string> => (Date.now() - touched > attenti
 export async function call<T>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> {
   const text = await letters(method, path, body, type)
   if (text === '') return undefined as T
-  return JSON.parse(text) as T
+  return told(JSON.parse(text) as T)
 }
 
 /** The answer letter by letter: what is signed is its letters. */
@@ -73,8 +75,8 @@ export async function letters(method: string, path: string, body?: unknown, type
 
 function refusal(status: number, text: string): Refusal {
   try {
-    const { error } = JSON.parse(text) as { error?: { kind?: Kind; message?: string; field?: string } }
-    if (error?.kind) return new Refusal(error.kind, error.message ?? '', error.field ?? '')
+    const { error } = JSON.parse(text) as { error?: { kind?: Kind; message?: string; field?: string; said?: Said } }
+    if (error?.kind) return new Refusal(error.kind, (error.said && sentence(error.said)) || (error.message ?? ''), error.field ?? '')
   } catch {
     // not from our server: a proxy answered
   }

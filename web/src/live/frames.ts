@@ -2,6 +2,7 @@
 
 import type { Alarm } from '../api/alarm'
 import type { Bed, Value, Watched } from '../api/types'
+import { told } from '../words/told'
 
 export interface Channel {
   channel: number
@@ -42,7 +43,10 @@ export function decode(buffer: ArrayBuffer): Frame {
   const version = view.getUint8(0)
   const kind = view.getUint8(1)
   if (version !== 1) throw new Error('live: version ' + version)
-  if (kind === 1) return { kind: 'json', message: JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 2))) as Message }
+  if (kind === 1) {
+    const message = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 2))) as Message
+    return { kind: 'json', message: message.type === 'values' ? message : told(message) } // numbers have no language
+  }
   if (kind !== 2) throw new Error('live: kind ' + kind)
   const count = view.getUint16(2, true)
   const seq = view.getUint32(4, true)

@@ -59,6 +59,14 @@ export class LiveSocket {
     return () => this.sinks.delete(sink)
   }
 
+  /** Asks for everything anew: the words of what was sent are another language's. */
+  anew() {
+    this.store.seq = 0
+    if (!this.socket) return
+    this.lose(this.socket)
+    this.hurry()
+  }
+
   private hurry = () => {
     if (this.socket && this.socket.readyState <= WebSocket.OPEN) return
     this.failures = 0

@@ -5,5 +5,6 @@ import { dienst } from './de-running'
 import { patient } from './de-patient'
 import { orte } from './de-places'
 import { wachen } from './de-watching'
+import { serverDeutsch } from './de-server'
 
-export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme, ...dienst, ...wachen }
+export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme, ...dienst, ...wachen, ...serverDeutsch }

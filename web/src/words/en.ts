@@ -7,5 +7,6 @@ import { places } from './en-places'
 import { alarms } from './en-alarms'
 import { running } from './en-running'
 import { watching } from './en-watching'
+import { server } from './en-server'
 
-export const en = { ...shared, ...patient, ...places, ...alarms, ...running, ...watching } as const
+export const en = { ...shared, ...patient, ...places, ...alarms, ...running, ...watching, ...server } as const

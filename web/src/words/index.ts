@@ -77,4 +77,7 @@ const subscribe = (l: () => void) => {
   return () => listeners.delete(l)
 }
 
+/** The speaker of now, for what is not drawn by React. */
+export const speaking = (): Say => speakers[current]
+
 export const useSay = (): Say => speakers[useSyncExternalStore(subscribe, () => current)]
