@@ -18,6 +18,8 @@ ALTER TABLE audit ADD COLUMN erased {bytes};
 
 CREATE UNIQUE INDEX audit_n ON audit (site, n);
 
+DROP INDEX audit_who;
+
 CREATE INDEX audit_who ON audit (site, who, n);
 
 DROP INDEX audit_patient;
