@@ -37,6 +37,7 @@ export async function demo(beds, seconds = 600) {
   const api = async (path) => (await fetch(address + '/api/v1' + path)).json()
   return {
     address,
+    binary,
     api,
     stop: () =>
       new Promise((done) => {

@@ -3,8 +3,9 @@
 // first that does not hold.
 import assert from 'node:assert/strict'
 import { demo, launch, open, violations } from './browser.mjs'
+import { watching } from './watching.mjs'
 
-const only = process.argv[2] ?? ''
+const only = (process.argv[2] ?? '').split(',') // parts of names, with commas between
 const server = await demo(4)
 const browser = await launch()
 const [{ id: ward }] = (await server.api('/wards')).items
@@ -375,11 +376,13 @@ const paths = {
     await page.goto(server.address + '/rules?tab=versions')
     await page.getByRole('cell', { name: 'a remark' }).waitFor()
   },
+
+  ...watching({ server, ward, beds, tabTo }),
 }
 
 let failed = 0
 for (const [name, walk] of Object.entries(paths)) {
-  if (!name.includes(only)) continue
+  if (!only.some((part) => name.includes(part))) continue
   const view = await open(browser, { width: 1440, height: 900 })
   view.page.setDefaultTimeout(15_000)
   try {

@@ -31,6 +31,25 @@ const withAlarm = (path) => async () => {
   return first ? `${path}?alarm=${encodeURIComponent(first.id)}` : path
 }
 
+const trace = async () => {
+  const { items } = await small.api('/alarms?state=all&technical=false&limit=20')
+  return `/alarms/${items[0]?.id ?? 'a-0'}/trace`
+}
+/** States that take weeks, a second machine or a change of shift to come about. */
+const reviews = () => {
+  const now = Date.now()
+  const one = (bed, metric, unit, low, high, why, reviewed) => ({ patient: bed.patient.id, bed: bed.id, label: bed.label, metric, unit, own: { low, high, by: 'u-1', name: 'Dr Tom Reuter', why, from: now - 9e6, until: 0 }, shift: { name: 'Late', from: now - 6e5, to: now + 28e6 }, due: now + 3e6, reviewed })
+  return { items: [one(beds[0], 'spo2', '%', 88, 92, 'COPD, target of the respiratory team', null), one(beds[1], 'heart-rate', '/min', 45, 140, 'runs high since the fever', { by: 'u-2', name: 'Nora Frei', at: now - 6e4, why: '' }), one(beds[3], 'resp-rate', '/min', 7, 32, 'as discussed on the round', null)] }
+}
+const usual = () => ({ items: [{ metric: 'heart-rate', unit: '/min', ready: true, days: 21, center: 72, spread: 6, now: 93, z: 3.5, at: Date.now() }, { metric: 'resp-rate', unit: '/min', ready: false, days: 9, center: null, spread: null, now: 17, z: null, at: Date.now() }] })
+const watchdog = () => ({
+  now: new Date().toISOString(), version: '0', ready: '', journal: '', ticked: new Date().toISOString(), disk: { free: 1, total: 2 }, lag: { raw: 0, readings: 0 }, own: null,
+  pages: { openMs: 200_000, unheardMs: 0, dead: [{ kind: 'sms', since: new Date(Date.now() - 6e5).toISOString(), reason: 'the gateway refuses the password' }], problem: '' },
+  rules: { version: 'a', sentinel: true, errors: 0, first: '' },
+  wards: [{ ward: 'w-1', name: 'Ward 3 East', patients: 16, open: 3, sounding: 2, silent: ['muted'] }, { ward: 'w-2', name: 'Ward 4', patients: 9, open: 0, sounding: 0, silent: [] }],
+  sentinels: [{ id: 't-1', name: "porter's lodge", seen: new Date(Date.now() - 4000).toISOString() }, { id: 't-2', name: 'control room', seen: new Date(Date.now() - 900_000).toISOString() }],
+})
+
 /** name, path, and what is special about it */
 const pages = [
   { name: 'ward', path: '/', wait: 12000 },
@@ -49,11 +68,16 @@ const pages = [
   { name: 'patient-table', path: `/patient/${patient}?tab=table&h=1`, wait: 3000, themes: ['light'] },
   { name: 'patient-other-units', path: `/patient/${patient}?h=1`, wait: 4000, sizes: [wide], themes: ['dark'], preferences: { units: { temperature: '[degF]', 'bp-systolic': 'kPa', 'bp-diastolic': 'kPa' } } },
   { name: 'patient-discharge', path: `/patient/${patient}`, wait: 3000, sizes: [wide], themes: ['dark'], act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'Discharge' }).click(), await page.waitForTimeout(600)) },
+  { name: 'patient-usual', path: `/patient/${patient}?tab=now`, wait: 4000, answers: { [api(`/patients/${patient}/baseline`)]: { json: usual() } }, act: async (page) => (await page.locator('.usual').scrollIntoViewIfNeeded()) },
+  { name: 'patient-contact', path: `/patient/${patient}?tab=todo`, wait: 3000, themes: ['light'], act: async (page) => (await page.getByRole('button', { name: 'Name somebody' }).click(), await page.waitForTimeout(500)) },
   { name: 'patient-to-do', path: `/patient/${patient}?tab=todo`, wait: 3000, sizes: [phone] },
   { name: 'patient-news2', path: `/patient/${patient}?tab=chart&h=24`, wait: 4000 },
   { name: 'patient-limits', path: `/patient/${patient}`, wait: 3000, act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'Alarm limits' }).click(), await page.waitForTimeout(800)) },
   { name: 'patient-how-to-judge', path: `/patient/${patient}`, wait: 3000, themes: ['light'], act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'How to judge' }).click(), await page.waitForTimeout(800)) },
   { name: 'alarm', path: withAlarm('/'), wait: 6000 },
+  { name: 'alarm-help', path: withAlarm('/alarms'), wait: 4000, act: async (page) => (await page.getByRole('button', { name: /^Call for help/ }).click(), await page.waitForTimeout(600)) },
+  { name: 'alarm-black-box', path: trace, wait: 4000 },
+  { name: 'alarm-black-box-missing', path: '/alarms/a-0/trace', wait: 2000, sizes: [wide], themes: ['dark'] },
   { name: 'alarms', path: '/alarms', wait: 3000 },
   { name: 'alarms-history', path: '/alarms?tab=history', wait: 3000, themes: ['light'] },
   { name: 'alarms-cut-off', path: '/alarms', wait: 3000, sizes: [wide], themes: ['dark'], act: async (page, context) => (await cut(page, context), await page.waitForTimeout(4000)) },
@@ -69,11 +93,15 @@ const pages = [
   { name: 'device-bind', path: `/devices/${device}`, wait: 2500, sizes: [wide], themes: ['dark'], act: async (page) => (await page.getByRole('button', { name: 'Bind to a patient' }).click(), await page.waitForTimeout(600)) },
   { name: 'first-device', path: '/start', wait: 2500 },
   { name: 'system', path: '/system', wait: 9000 },
+  { name: 'system-watchers', path: '/system', wait: 5000, answers: { [api('/watchdog')]: { json: watchdog() } }, act: async (page) => (await page.getByRole('heading', { name: 'Who watches Vigil' }).scrollIntoViewIfNeeded()) },
   { name: 'people', path: '/people', wait: 2500, themes: ['dark'] },
   { name: 'people-audit', path: '/people?tab=audit', wait: 2500, themes: ['dark'] },
   { name: 'cover', path: '/cover', wait: 3000 },
   { name: 'cover-assign', path: '/cover', wait: 2500, themes: ['light'], act: async (page) => (await page.getByRole('button', { name: 'Assign a shift' }).click(), await page.waitForTimeout(600)) },
   { name: 'cover-chain', path: '/cover', wait: 2500, sizes: [wide], themes: ['dark'], act: async (page) => (await page.getByRole('button', { name: 'Change' }).first().click(), await page.waitForTimeout(600)) },
+  { name: 'limits-to-confirm', path: '/review', wait: 2500, answers: { [api('/wards/*/limits/review')]: { json: reviews() } } },
+  { name: 'limits-to-confirm-none', path: '/review', wait: 2500, sizes: [wide], themes: ['dark'], answers: { [api('/wards/*/limits/review')]: empty } },
+  { name: 'limits-to-confirm-denied', path: '/review', wait: 2000, sizes: [wide], themes: ['dark'], answers: { [api('/wards/*/limits/review')]: { status: 403, json: { error: { kind: 'denied', message: '' } } } } },
   { name: 'gaps', path: '/ledger?h=4', wait: 4000, act: async (page) => (await page.locator('.ledger-line').first().focus(), await page.keyboard.press('End'), await page.waitForTimeout(200)) },
   { name: 'gaps-patient', path: `/ledger?patient=${patient}&h=4`, wait: 3000, themes: ['dark'] },
   { name: 'burden', path: '/burden?h=24', wait: 3000 },

@@ -6,5 +6,6 @@ import { patient } from './de-patient'
 import { orte } from './de-places'
 import { wachen } from './de-watching'
 import { serverDeutsch } from './de-server'
+import { programs as programme } from './de-programs'
 
-export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme, ...dienst, ...wachen, ...serverDeutsch }
+export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme, ...dienst, ...wachen, ...serverDeutsch, ...programme }

@@ -8,5 +8,6 @@ import { alarms } from './en-alarms'
 import { running } from './en-running'
 import { watching } from './en-watching'
 import { server } from './en-server'
+import { programs } from './en-programs'
 
-export const en = { ...shared, ...patient, ...places, ...alarms, ...running, ...watching, ...server } as const
+export const en = { ...shared, ...patient, ...places, ...alarms, ...running, ...watching, ...server, ...programs } as const

@@ -12,10 +12,11 @@ import { Copy } from '../../parts/once'
 import { useZone } from '../../parts/shell'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
+import { Programs } from '../programs/programs'
 import { useSay } from '../../words'
 
 const roles = ['administrator', 'clinician', 'nurse', 'technician', 'auditor'] as const
-const tabs = ['users', 'tokens', 'audit'] as const
+const tabs = ['users', 'tokens', 'programs', 'audit'] as const
 
 export default function PeoplePage() {
   const say = useSay()
@@ -43,6 +44,9 @@ export default function PeoplePage() {
         </Tabs.Panel>
         <Tabs.Panel value="tokens" pt="md">
           <Tokens />
+        </Tabs.Panel>
+        <Tabs.Panel value="programs" pt="md">
+          <Programs />
         </Tabs.Panel>
         <Tabs.Panel value="audit" pt="md">
           <Audit />

@@ -1,3 +1,4 @@
+import '../running.css'
 import { useWards } from '../../api/queries'
 import { useMay } from '../../api/running'
 import { sheetAddress, useWatchdog, type Sheets, type Watchdog } from '../../api/watching'

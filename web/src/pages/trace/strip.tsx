@@ -26,7 +26,7 @@ export function TraceStrip({ waves, metric, ecg, raised, from, to, rowSeconds, z
   const scale = useMemo(() => scaleOf(blocks, ecg), [blocks, ecg])
   const rows = Array.from({ length: Math.ceil((to - from) / (rowSeconds * 1000)) }, (_, i) => from + i * rowSeconds * 1000)
   return (
-    <div className="trace-rows">
+    <div className="trace-rows" data-signal={ecg ? 'ecg' : metric === 'pleth' ? 'spo2' : metric.startsWith('resp') ? 'resp' : 'other'}>
       {rows.map((start) => (
         <Row key={start} blocks={blocks} scale={scale} start={start} end={start + rowSeconds * 1000} seconds={rowSeconds} raised={raised} zone={zone} />
       ))}

@@ -1,3 +1,4 @@
+import '../running.css'
 import './trace.css'
 import { Button, SegmentedControl } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
@@ -251,8 +252,11 @@ function Deciding({ trace: t, at }: { trace: Trace; at: (text: string) => string
   const say = useSay()
   const units = useUnits()
   const name = useMetricName()
-  const list = t.alarm.evidence ?? []
   const all = t.evidence.readings ?? []
+  // What the alarm rests on now, and before it the newest of its metric when it was raised.
+  const first = all.filter((r) => r.metric === t.alarm.metric && Date.parse(r.received) <= Date.parse(t.alarm.raised)).at(-1)
+  const now = t.alarm.evidence ?? []
+  const list = first && !now.some((e) => e.at === first.effective) ? [{ ...first, at: first.effective, device: first.source }, ...now] : now
   const row = (e: { metric: string; value: string; unit?: string; at: string; received: string; device?: string }, i: number) => {
     const shown = units.show(e.metric, e.value, e.unit ?? '')
     return (
