@@ -34,6 +34,7 @@ const Burden = page(() => import('./pages/burden/burden'))
 const Rules = page(() => import('./pages/rules/rules'))
 const Try = page(() => import('./pages/rules/try'))
 const Channels = page(() => import('./pages/channels/channels'))
+const LetIn = page(() => import('./pages/programs/let-in'))
 const SignIn = lazy(() => import('./pages/signin'))
 
 export function App() {
@@ -132,6 +133,9 @@ export function App() {
           </Route>
           <Route path="/me/channels">
             <Channels />
+          </Route>
+          <Route path="/let-in">
+            <LetIn />
           </Route>
           <Route path="/ward/:id">{({ id }) => <WardPage id={id} />}</Route>
           <Route path="/patient/:id/round">{({ id }) => <Round id={id} key={id} />}</Route>
