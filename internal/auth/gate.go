@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
@@ -21,6 +23,9 @@ type Options struct {
 	Site  vital.Site
 	Now   func() time.Time
 	Log   *slog.Logger
+
+	Keys   Sealer   // seals the secrets of code generators; nil: there are no codes
+	SignOn []SignOn // the hospital's own sign-ons
 
 	Idle     time.Duration // a session without activity ends after this: 15 min
 	Absolute time.Duration // and after this in any case: 12 h
@@ -45,15 +50,25 @@ type Gate struct {
 	hasher   *hasher
 	accounts *throttle // by account and address together
 	places   *throttle // by address alone: many accounts from one place
+	names    *throttle // by account alone: one account from many places
+	codes    *throttle // by account: codes after a right password
+	owners   owners    // where accounts were signed in to lately
 	refusals refusals
 	misuses  misuses
 	cut      func(ctx context.Context, device vital.DeviceID)
 
 	mu       sync.Mutex
-	sessions map[string]*session // by hash of the cookie
+	sessions map[string]*session // by id
+	cookies  map[string]string   // id of a session by hash of its cookie
+	moved    map[string]known    // by hash of a cookie that a step-up has just replaced
 	bearers  map[string]known    // by hash of the token
 	operator []byte
 	devices  map[string]known // by user name, hash of the secret and client id
+
+	keys       Sealer
+	party      *webauthn.WebAuthn // nil: there are no passkeys here
+	ceremonies *ceremonies
+	signOns    []*signOn
 }
 
 // fresh is how long a verified credential is believed without a look at the
@@ -89,12 +104,21 @@ func New(o Options) *Gate {
 		hasher:   newHasher(cmp.Or(o.AtOnce, 2)),
 		accounts: newThrottle(5, 2*time.Second, 15*time.Minute),
 		places:   newThrottle(30, 2*time.Second, 15*time.Minute),
+		names:    newThrottle(50, 2*time.Second, 30*time.Second),
+		codes:    newThrottle(wrongCodes, 30*time.Second, 15*time.Minute),
+		owners:   owners{at: make(map[string]time.Time)},
 		refusals: refusals{lines: make(map[string]*refusal)},
 		misuses:  newMisuses(),
 		cut:      o.Cut,
 		sessions: make(map[string]*session),
+		cookies:  make(map[string]string),
+		moved:    make(map[string]known),
 		bearers:  make(map[string]known),
 		devices:  make(map[string]known),
+
+		keys:       o.Keys,
+		ceremonies: newCeremonies(),
+		signOns:    newSignOns(o.SignOn),
 	}
 }
 
@@ -104,6 +128,8 @@ func (g *Gate) Forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	clear(g.sessions)
+	clear(g.cookies)
+	clear(g.moved)
 	clear(g.bearers)
 	clear(g.devices)
 }
@@ -170,6 +196,9 @@ func (g *Gate) Allow(ctx context.Context, p Principal, a Action, s Subject) erro
 }
 
 func (g *Gate) decide(ctx context.Context, p Principal, a Action, s Subject) error {
+	if err := g.assured(p, a); err != nil {
+		return err
+	}
 	scope := ScopeOf(p, a)
 	if scope == Nowhere {
 		return vital.Errorf(vital.Denied, "%s is not for %s", a, cmp.Or(p.Role(), "a caller without a role"))

@@ -188,19 +188,21 @@ func (s *site) signUp(username, password string) auth.Principal {
 	s.t.Helper()
 	link, err := s.gate.Link(s.t.Context(), nobody, s.user(username, "nurse"))
 	s.ok(err)
-	p, _, err := s.gate.UseLink(s.t.Context(), link, "10.0.0.1")
+	p, _, err := s.gate.UseLink(s.t.Context(), link, at("10.0.0.1"))
 	s.ok(err)
-	_, err = s.gate.SetPassword(s.t.Context(), p, "", password)
+	_, err = s.gate.SetPassword(s.t.Context(), p, "", password, at("10.0.0.1"))
 	s.ok(err)
 	return p
 }
+
+func at(remote string) auth.From { return auth.From{Remote: remote} }
 
 const password = "correct horse battery"
 
 func TestPassword(t *testing.T) {
 	s := newSite(t)
 	p := s.signUp("ann", password)
-	_, cookie, err := s.gate.Password(t.Context(), " Ann", password, "10.0.0.1")
+	_, cookie, err := s.gate.Password(t.Context(), " Ann", password, at("10.0.0.1"))
 	s.ok(err)
 	got, err := s.gate.Session(t.Context(), cookie)
 	s.ok(err)
@@ -213,12 +215,12 @@ func TestPassword(t *testing.T) {
 		t.Errorf("kept as %q", h)
 	}
 	for _, bad := range []string{"", "short", "aaaaaaaaaaaaaaaa", strings.Repeat("x", 300)} {
-		_, err := s.gate.SetPassword(t.Context(), p, password, bad)
+		_, err := s.gate.SetPassword(t.Context(), got, password, bad, at("10.0.0.1"))
 		s.kind(err, vital.Invalid, "password "+bad)
 	}
-	_, err = s.gate.SetPassword(t.Context(), p, "not the old one", "another good password")
+	_, err = s.gate.SetPassword(t.Context(), got, "not the old one", "another good password", at("10.0.0.1"))
 	s.kind(err, vital.Denied, "a wrong old password")
-	second, err := s.gate.SetPassword(t.Context(), p, password, "another good password")
+	second, err := s.gate.SetPassword(t.Context(), got, password, "another good password", at("10.0.0.1"))
 	s.ok(err)
 	_, err = s.gate.Session(t.Context(), cookie)
 	s.kind(err, vital.Unauthenticated, "an old session after a new password")
@@ -230,7 +232,7 @@ func TestThrottle(t *testing.T) {
 	s := newSite(t)
 	s.signUp("ann", password)
 	try := func(username, secret, from string) error {
-		_, _, err := s.gate.Password(t.Context(), username, secret, from)
+		_, _, err := s.gate.Password(t.Context(), username, secret, at(from))
 		return err
 	}
 	for range 6 {
@@ -257,13 +259,13 @@ func TestFirstLink(t *testing.T) {
 	if link == "" {
 		t.Fatal("nobody can sign in, and there is no link")
 	}
-	_, _, err = s.gate.UseLink(t.Context(), link+"x", "10.0.0.1")
+	_, _, err = s.gate.UseLink(t.Context(), link+"x", at("10.0.0.1"))
 	s.kind(err, vital.Unauthenticated, "another link")
 	var wins sync.Map
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			if p, _, err := s.gate.UseLink(context.WithoutCancel(t.Context()), link, "10.0.0.1"); err == nil {
+			if p, _, err := s.gate.UseLink(context.WithoutCancel(t.Context()), link, at("10.0.0.1")); err == nil {
 				wins.Store(i, p)
 			}
 		})
@@ -281,9 +283,9 @@ func TestFirstLink(t *testing.T) {
 		t.Error("the link was spent without a password being chosen, and there is no other")
 	}
 	s.pass(25 * time.Hour)
-	_, _, err = s.gate.UseLink(t.Context(), again, "10.0.0.1")
+	_, _, err = s.gate.UseLink(t.Context(), again, at("10.0.0.1"))
 	s.kind(err, vital.Unauthenticated, "a link of yesterday")
-	_, err = s.gate.SetPassword(t.Context(), first, "", password)
+	_, err = s.gate.SetPassword(t.Context(), first, "", password, at("10.0.0.1"))
 	s.ok(err)
 	if last, err := s.gate.FirstLink(t.Context()); err != nil || last != "" {
 		t.Errorf("somebody can sign in, and there is still a first link: %q %v", last, err)
@@ -294,7 +296,7 @@ func TestFirstLink(t *testing.T) {
 func TestBlocked(t *testing.T) {
 	s := newSite(t)
 	s.signUp("ann", password)
-	_, cookie, err := s.gate.Password(t.Context(), "ann", password, "10.0.0.1")
+	_, cookie, err := s.gate.Password(t.Context(), "ann", password, at("10.0.0.1"))
 	s.ok(err)
 	u, err := s.store.UserByName(t.Context(), vital.DefaultSite, "ann")
 	s.ok(err)
@@ -303,7 +305,7 @@ func TestBlocked(t *testing.T) {
 	s.pass(5 * time.Second)
 	_, err = s.gate.Session(t.Context(), cookie)
 	s.kind(err, vital.Unauthenticated, "a session of a blocked user")
-	_, _, err = s.gate.Password(t.Context(), "ann", password, "10.0.0.1")
+	_, _, err = s.gate.Password(t.Context(), "ann", password, at("10.0.0.1"))
 	s.kind(err, vital.Unauthenticated, "the password of a blocked user")
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
 
@@ -31,12 +32,23 @@ const (
 )
 
 // hasher checks passwords, a few at a time, so that a burst of sign-ins cannot
-// take all the memory: two at once are 38 MiB.
-type hasher struct{ slots chan struct{} }
+// take all the memory: two at once are 38 MiB. Of those who come meanwhile some
+// wait, and the rest are told to come again.
+type hasher struct {
+	slots   chan struct{}
+	waiting atomic.Int64
+}
+
+// mostWaiting is how many may wait for a place: about five seconds' worth.
+const mostWaiting = 100
 
 func newHasher(atOnce int) *hasher { return &hasher{slots: make(chan struct{}, atOnce)} }
 
 func (h *hasher) enter(ctx context.Context) error {
+	defer h.waiting.Add(-1)
+	if h.waiting.Add(1) > mostWaiting {
+		return vital.Errorf(vital.Unavailable, "very many are signing in at this moment: try again in a few seconds")
+	}
 	select {
 	case h.slots <- struct{}{}:
 		return nil

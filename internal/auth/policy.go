@@ -43,7 +43,9 @@ const (
 	SystemRead     Action = "system.read"
 	WatchdogRead   Action = "watchdog.read" // whether the platform does its work: what a sentinel asks
 	AuditRead      Action = "audit.read"
+	UserRead       Action = "user.read"   // who may sign in, and from where they have
 	UserWrite      Action = "user.write"  // people, their roles and wards
+	TokenRead      Action = "token.read"  // which programs and wall screens there are
 	TokenWrite     Action = "token.write" // programs and wall screens
 	TelemetrySend  Action = "telemetry.send"
 )
@@ -94,7 +96,9 @@ problem.read      any           -         -     any        -       -           -
 system.read       any           -         -     any        any     -           -     -      -       any    -
 watchdog.read     any           -         -     any        any     -           -     -      -       any    any
 audit.read        any           -         -     -          any     -           -     -      -       any    -
+user.read         any           -         -     -          -       -           -     -      -       any    -
 user.write        any           -         -     -          -       -           -     -      -       any    -
+token.read        any           -         -     -          -       -           -     -      -       any    -
 token.write       any           -         -     -          -       -           -     -      -       any    -
 telemetry.send    -             -         -     -          -       -           -     own    own     any    -
 publish           -             -         -     -          -       own         -     own    own     any    -
@@ -156,6 +160,9 @@ func Actions() []Action {
 // its class and roles.
 func ScopeOf(p Principal, a Action) Scope {
 	row, widest := table[a], Nowhere
+	if p.Half() && a != SessionOwn {
+		return Nowhere
+	}
 	if p.Class != User && len(p.Roles) == 0 { // a device: asked for every packet
 		if s := row[string(p.Class)]; rank(s) > rank(widest) {
 			return s

@@ -45,8 +45,8 @@ func (t *throttle) wait(key string, now time.Time) time.Duration {
 	return max(0, f.until.Sub(now))
 }
 
-// failed counts a failure.
-func (t *throttle) failed(key string, now time.Time) {
+// failed counts a failure and returns how many there were in a row.
+func (t *throttle) failed(key string, now time.Time) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.keys[key]
@@ -64,6 +64,7 @@ func (t *throttle) failed(key string, now time.Time) {
 		}
 		f.until = now.Add(wait)
 	}
+	return f.count
 }
 
 // passed forgets the failures of a key.

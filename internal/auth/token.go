@@ -21,6 +21,9 @@ func (g *Gate) Operator() string {
 	return secret
 }
 
+// operatorCredential is how the ledger names the operator's secret.
+const operatorCredential vital.CredentialID = "operator"
+
 // isOperator reports whether the hash is of the operator's secret.
 func (g *Gate) isOperator(hash []byte) bool {
 	g.mu.Lock()
@@ -34,7 +37,7 @@ func (g *Gate) Bearer(ctx context.Context, token, remote string) (Principal, err
 	if g.isOperator(hash) {
 		return Principal{
 			Class: Integration, Site: g.site, ID: "operator", Name: "Operator at the server", Roles: []Role{Administrator},
-			AllWards: true, Credential: "operator", Remote: remote,
+			AllWards: true, Credential: operatorCredential, Remote: remote,
 		}, nil
 	}
 	p, ok := g.recall(g.bearers, string(hash))

@@ -90,51 +90,6 @@ func (d *DB) Users(ctx context.Context, site vital.Site) ([]User, error) {
 	return collect(ctx, d.read, ask(selectUsers, site).add(" ORDER BY username"), scanUser)
 }
 
-// Session is a signed-in browser. Hash is of the cookie's value.
-type Session struct {
-	Site     vital.Site
-	Hash     []byte
-	User     vital.UserID
-	Created  vital.Instant
-	LastSeen vital.Instant
-	Expires  vital.Instant
-	Remote   string
-}
-
-// PutSession keeps a session, or moves its LastSeen.
-func (d *DB) PutSession(ctx context.Context, s Session) error {
-	return d.transact(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO session (hash, site, account, created, last_seen, expires, remote) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (hash) DO UPDATE SET last_seen = excluded.last_seen, expires = excluded.expires, remote = excluded.remote`,
-			s.Hash, s.Site, s.User, s.Created, s.LastSeen, s.Expires, s.Remote)
-		return err
-	})
-}
-
-// SessionByHash returns a session; whether it has run out is for the caller.
-func (d *DB) SessionByHash(ctx context.Context, site vital.Site, hash []byte) (Session, error) {
-	q := ask("SELECT site, hash, account, created, last_seen, expires, remote FROM session WHERE site = ? AND hash = ?", site, hash)
-	return one(ctx, d.read, q, "session", func(scan func(...any) error, s *Session) error {
-		return scan(&s.Site, &s.Hash, &s.User, &s.Created, &s.LastSeen, &s.Expires, &s.Remote)
-	})
-}
-
-// EndSession forgets a session; one that is not there is ended already.
-func (d *DB) EndSession(ctx context.Context, site vital.Site, hash []byte) error {
-	return d.transact(ctx, func(t *tx) error {
-		_, err := t.exec("DELETE FROM session WHERE site = $1 AND hash = $2", site, hash)
-		return err
-	})
-}
-
-// EndSessionsOf forgets every session of a user.
-func (d *DB) EndSessionsOf(ctx context.Context, site vital.Site, user vital.UserID) error {
-	return d.transact(ctx, func(t *tx) error {
-		_, err := t.exec("DELETE FROM session WHERE site = $1 AND account = $2", site, user)
-		return err
-	})
-}
-
 // Token lets a program or a wall screen in. Hash is of the secret.
 type Token struct {
 	Site     vital.Site
@@ -194,37 +149,6 @@ func (d *DB) RevokeToken(ctx context.Context, e audit.Entry, id string) error {
 		n, err := t.exec("UPDATE token SET revoked = $1 WHERE site = $2 AND id = $3 AND revoked = 0", now(), e.Site, id)
 		if err == nil && n == 0 {
 			err = vital.Errorf(vital.NotFound, "token %s: not found", id)
-		}
-		return err
-	})
-}
-
-// Link signs a user in once.
-type Link struct {
-	Site    vital.Site
-	Hash    []byte
-	User    vital.UserID
-	Created vital.Instant
-	Expires vital.Instant
-}
-
-// PutLink keeps a one-time link.
-func (d *DB) PutLink(ctx context.Context, e audit.Entry, l Link) error {
-	return d.change(ctx, e, "put link", func(t *tx) error {
-		_, err := t.exec("INSERT INTO link (hash, site, account, created, expires) VALUES ($1, $2, $3, $4, $5)", l.Hash, e.Site, l.User, l.Created, l.Expires)
-		return err
-	})
-}
-
-// TakeLink spends a one-time link: of two callers one gets it. NotFound when it
-// is not there, was spent, or has expired by now.
-func (d *DB) TakeLink(ctx context.Context, site vital.Site, hash []byte, now vital.Instant) (Link, error) {
-	var l Link
-	return l, d.transact(ctx, func(t *tx) error {
-		err := t.row("DELETE FROM link WHERE site = $1 AND hash = $2 RETURNING site, hash, account, created, expires", site, hash).
-			Scan(&l.Site, &l.Hash, &l.User, &l.Created, &l.Expires)
-		if missing(err) || err == nil && l.Expires <= now {
-			return vital.Errorf(vital.NotFound, "link: not there, spent or expired")
 		}
 		return err
 	})

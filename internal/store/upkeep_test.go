@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vigilcare/vigil/internal/journal"
+	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -149,25 +150,25 @@ func TestAccess(t *testing.T) {
 		}
 		_, err = d.CredentialByCert(ctx, site, "")
 		kind(t, err, vital.NotFound)
-		must(t, d.PutLink(ctx, entry("user.link"), store.Link{Hash: []byte("l"), User: "u-1", Expires: t0 + 9}))
-		if l := got(d.TakeLink(ctx, site, []byte("l"), t0))(t); l.User != "u-1" {
+		must(t, d.PutLink(ctx, entry("user.link"), store.Link{Hash: []byte("l"), User: "u-1", Expires: t0 + 9}, store.Notice{}))
+		taken := func(store.Link) (audit.Entry, store.Notice) { return entry("user.link-used"), store.Notice{} }
+		if l := got(d.TakeLink(ctx, site, []byte("l"), t0, taken))(t); l.User != "u-1" {
 			t.Errorf("link: %+v", l)
 		}
-		_, err = d.TakeLink(ctx, site, []byte("l"), t0)
+		_, err = d.TakeLink(ctx, site, []byte("l"), t0, taken)
 		kind(t, err, vital.NotFound)
 		must(t, d.PutToken(ctx, entry("token.put"), store.Token{ID: "t-1", Class: "kiosk", Hash: []byte("t"), Wards: []vital.WardID{"w-a"}}))
 		got(d.TokenByHash(ctx, site, []byte("t")))(t)
 		must(t, d.RevokeToken(ctx, entry("token.revoke"), "t-1"))
 		_, err = d.TokenByHash(ctx, site, []byte("t"))
 		kind(t, err, vital.NotFound)
-		s := store.Session{Site: site, Hash: []byte("s"), User: "u-1", Created: t0, LastSeen: t0, Expires: t0 + 9}
+		s := store.Session{Site: site, ID: "s-1", Hash: []byte("s"), User: "u-1", Created: t0, LastSeen: t0, Expires: t0 + 9}
 		must(t, d.PutSession(ctx, s))
-		s.LastSeen++
-		must(t, d.PutSession(ctx, s))
+		must(t, d.SeenSession(ctx, site, s.Hash, t0+1))
 		if got := got(d.SessionByHash(ctx, site, s.Hash))(t); got.LastSeen != t0+1 {
 			t.Errorf("session: %+v", got)
 		}
-		must(t, d.EndSessionsOf(ctx, site, "u-1"))
+		must(t, d.EndSessionsOf(ctx, entry("user.sessions"), "u-1", ""))
 		_, err = d.SessionByHash(ctx, site, s.Hash)
 		kind(t, err, vital.NotFound)
 		must(t, d.PutSetting(ctx, site, "root", []byte{0, 1}))

@@ -20,6 +20,10 @@ type User struct {
 	State    string         `json:"state"`
 	Created  vital.Instant  `json:"created"`
 	Password bool           `json:"password"` // has chosen one
+
+	Passkeys   int  `json:"passkeys"`
+	Code       bool `json:"code"`       // has an app that makes codes
+	Identities int  `json:"identities"` // of the hospital's sign-on
 }
 
 type userBody struct {
@@ -89,9 +93,19 @@ func (s *Server) users(c *call) error {
 	}
 	views := make([]User, len(users))
 	for i, u := range users {
-		views[i] = userView(u)
+		if views[i], err = s.userWays(c, u); err != nil {
+			return err
+		}
 	}
 	return c.json(listOf(views))
+}
+
+// userWays is userView with how the user can sign in.
+func (s *Server) userWays(c *call, u store.User) (User, error) {
+	v := userView(u)
+	w, err := s.gate.Ways(c.ctx(), u.ID)
+	v.Passkeys, v.Code, v.Identities = w.Passkeys, w.Code, w.Identities
+	return v, err
 }
 
 // apply checks what was typed and puts it into u.
@@ -177,10 +191,14 @@ func (s *Server) changeUser(c *call) error {
 	}
 	if string(u.ID) == c.principal.ID {
 		s.gate.Forget()
-	} else if err := s.gate.EndSessions(c.ctx(), u.ID); err != nil {
+	} else if err := s.gate.EndSessions(c.ctx(), c.principal, u.ID, ""); err != nil {
 		return err
 	}
-	return c.json(userView(u))
+	v, err := s.userWays(c, u)
+	if err != nil {
+		return err
+	}
+	return c.json(v)
 }
 
 func (s *Server) makeLink(c *call) error {

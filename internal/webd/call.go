@@ -88,6 +88,9 @@ func (s *Server) admit(route *route, w http.ResponseWriter, r *http.Request) (*c
 	if err := s.welcomeHere(p); err != nil {
 		return nil, err
 	}
+	if p.Half() && !route.half {
+		return nil, vital.Errorf(vital.Unauthenticated, "%w", auth.ErrSecond)
+	}
 	subject := subjectOf(r)
 	if err := s.gate.Allow(r.Context(), p, route.action, subject); err != nil {
 		return nil, err

@@ -30,7 +30,9 @@ var statuses = map[vital.Kind]int{
 
 // Failure is the body of an answer that is not what was asked for.
 type Failure struct {
-	Error FailureDetail `json:"error"`
+	Error  FailureDetail `json:"error"`
+	Step   bool          `json:"step,omitempty"`   // show once more who you are, then ask again
+	Second bool          `json:"second,omitempty"` // the sign-in lacks its second step
 }
 
 // FailureDetail says what went wrong and where.
@@ -95,5 +97,5 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Cache-Control", "no-store")
 	h.Del("Content-Disposition")
 	w.WriteHeader(statuses[kind])
-	json.NewEncoder(w).Encode(Failure{detail})
+	json.NewEncoder(w).Encode(Failure{Error: detail, Step: errors.Is(err, auth.ErrStep), Second: errors.Is(err, auth.ErrSecond)})
 }

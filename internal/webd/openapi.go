@@ -71,7 +71,7 @@ func (d *describer) operation(r route) map[string]any {
 	switch {
 	case r.out != nil:
 		good["content"] = d.content(r.out, "")
-	case r.kind != "" && r.kind != "websocket":
+	case r.kind != "" && r.kind != "websocket" && r.kind != "redirect":
 		good["content"] = map[string]any{r.kind: map[string]any{"schema": map[string]any{"type": "string"}}}
 	}
 	op["responses"] = map[string]any{
@@ -86,6 +86,8 @@ func (r route) status() int {
 	switch {
 	case r.kind == "websocket":
 		return http.StatusSwitchingProtocols
+	case r.kind == "redirect":
+		return http.StatusSeeOther
 	case r.made:
 		return http.StatusCreated
 	case r.out == nil && r.kind == "":

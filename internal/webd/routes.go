@@ -22,6 +22,7 @@ type route struct {
 	kind   string // Content-Type of an answer that is not JSON
 	made   bool   // answers 201
 	view   bool   // looking is noted in the ledger
+	half   bool   // answers a sign-in that lacks its second step
 	door   bool   // served by the door for devices, which asks the gate itself
 	device bool   // answered at the devices' own address too
 	do     func(*Server, *call) error
@@ -38,12 +39,35 @@ var (
 // routes is everything that can be asked, read top to bottom. The paths of the
 // API that are not here do not exist.
 var routes = []route{
-	{method: "POST", path: "/session", action: public, does: "sign in", in: signIn{}, out: Me{}, do: (*Server).openSession},
+	{method: "GET", path: "/session/methods", action: public, does: "how one can sign in here", out: SignInMethods{}, do: (*Server).signInMethods},
+	{method: "POST", path: "/session", action: public, does: "sign in by a password, the first of two steps", in: signIn{}, out: Me{}, do: (*Server).openSession},
 	{method: "POST", path: "/session/link", action: public, does: "sign in by a one-time link or the link of a wall screen", in: linkUse{}, out: Me{}, do: (*Server).openSessionByLink},
-	{method: "DELETE", path: "/session", action: auth.SessionOwn, does: "sign out", do: (*Server).closeSession},
-	{method: "GET", path: "/me", action: auth.SessionOwn, does: "who am I", out: Me{}, do: (*Server).me},
-	{method: "PUT", path: "/me/preferences", action: auth.SessionOwn, does: "language, theme, units, privacy", in: Preferences{}, out: Preferences{}, do: (*Server).setPreferences},
-	{method: "POST", path: "/me/password", action: auth.SessionOwn, does: "choose a password", in: passwordChange{}, do: (*Server).setPassword},
+	{method: "POST", path: "/session/code", action: auth.SessionOwn, half: true, does: "the second step: a code, which works once", in: codeBody{}, out: Me{}, do: (*Server).openSessionByCode},
+	{method: "POST", path: "/session/passkey/begin", action: public, does: "begin to sign in by a passkey", in: nothingBody{}, out: Ceremony{}, do: (*Server).beginPasskey},
+	{method: "POST", path: "/session/passkey/finish", action: public, does: "sign in by a passkey", in: ceremonyBody{}, out: Me{}, do: (*Server).finishPasskey},
+	{method: "POST", path: "/session/step/begin", action: auth.SessionOwn, does: "begin to show once more who I am", in: nothingBody{}, out: StepUp{}, do: (*Server).beginStep},
+	{method: "POST", path: "/session/step/finish", action: auth.SessionOwn, does: "show once more who I am, by a passkey or a code", in: stepBody{}, out: Me{}, do: (*Server).finishStep},
+	{method: "GET", path: "/session/sso/{name}", action: public, does: "go to the hospital's sign-on", query: []parameter{{"to", "the page to come back to"}, {"step", "1: to show once more who I am"}}, kind: "redirect", do: (*Server).leaveForSignOn},
+	{method: "GET", path: "/session/sso/{name}/callback", action: public, does: "come back from the hospital's sign-on", query: []parameter{{"state", "of this sign-in"}, {"code", "of the sign-on"}, {"iss", "of the sign-on"}, {"error", "of the sign-on"}}, kind: "redirect", do: (*Server).arriveFromSignOn},
+	{method: "DELETE", path: "/session", action: auth.SessionOwn, half: true, does: "sign out", do: (*Server).closeSession},
+	{method: "GET", path: "/me", action: auth.SessionOwn, half: true, does: "who am I", out: Me{}, do: (*Server).me},
+	{method: "PUT", path: "/me/preferences", action: auth.SessionOwn, half: true, does: "language, theme, units, privacy", in: Preferences{}, out: Preferences{}, do: (*Server).setPreferences},
+	{method: "POST", path: "/me/password", action: auth.SessionOwn, half: true, does: "choose a password", in: passwordChange{}, do: (*Server).setPassword},
+	{method: "GET", path: "/me/passkeys", action: auth.SessionOwn, half: true, does: "my passkeys", out: List[Passkey]{}, do: (*Server).passkeys},
+	{method: "POST", path: "/me/passkeys/begin", action: auth.SessionOwn, half: true, does: "begin to make a passkey", in: nothingBody{}, out: Ceremony{}, do: (*Server).beginEnrol},
+	{method: "POST", path: "/me/passkeys/finish", action: auth.SessionOwn, half: true, does: "keep the passkey that was made", in: enrolBody{}, out: PasskeyMade{}, made: true, do: (*Server).finishEnrol},
+	{method: "PUT", path: "/me/passkeys/{passkey}", action: auth.SessionOwn, does: "name a passkey", in: nameBody{}, out: Passkey{}, do: (*Server).namePasskey},
+	{method: "DELETE", path: "/me/passkeys/{passkey}", action: auth.SessionOwn, does: "forget a passkey", do: (*Server).removePasskey},
+	{method: "GET", path: "/me/code", action: auth.SessionOwn, half: true, does: "whether I have an app that makes codes", out: CodeState{}, do: (*Server).code},
+	{method: "POST", path: "/me/code", action: auth.SessionOwn, half: true, does: "the secret for such an app, shown once", in: nothingBody{}, out: CodeSecret{}, made: true, do: (*Server).beginCode},
+	{method: "POST", path: "/me/code/confirm", action: auth.SessionOwn, half: true, does: "put the app in force by its first code", in: codeBody{}, out: Me{}, do: (*Server).confirmCode},
+	{method: "DELETE", path: "/me/code", action: auth.SessionOwn, does: "forget the app", do: (*Server).removeCode},
+	{method: "GET", path: "/me/sessions", action: auth.SessionOwn, does: "where I am signed in", out: List[Session]{}, do: (*Server).ownSessions},
+	{method: "DELETE", path: "/me/sessions", action: auth.SessionOwn, does: "sign out everywhere but here", do: (*Server).endOtherSessions},
+	{method: "DELETE", path: "/me/sessions/{session}", action: auth.SessionOwn, does: "sign out there", do: (*Server).endOwnSession},
+	{method: "GET", path: "/me/notices", action: auth.SessionOwn, does: "what happened to my account", out: List[AccountNotice]{}, do: (*Server).notices},
+	{method: "POST", path: "/me/notices/seen", action: auth.SessionOwn, does: "I have seen it", in: nothingBody{}, do: (*Server).seenNotices},
+	{method: "DELETE", path: "/me/link", action: auth.SessionOwn, does: "end a one-time link that I did not ask for", do: (*Server).voidLinks},
 
 	{method: "GET", path: "/metrics-table", action: auth.MetricsRead, does: "every metric and the units it may be shown in", out: List[MetricRow]{}, do: (*Server).metricsTable},
 	{method: "GET", path: "/wards", action: auth.WardList, does: "the wards", out: List[Ward]{}, do: (*Server).wards},
@@ -156,11 +180,17 @@ var routes = []route{
 	{method: "GET", path: "/ledger", action: auth.AuditRead, does: "how long the ledger is, its last checkpoint, witness and verification", out: LedgerState{}, do: (*Server).ledgerState},
 	{method: "GET", path: "/ledger/checkpoint", action: auth.AuditRead, does: "the newest signed checkpoint, to keep somewhere else", kind: "text/plain", do: (*Server).ledgerCheckpoint},
 	{method: "POST", path: "/ledger/verify", action: auth.AuditRead, does: "verify the ledger now", in: nothingBody{}, out: LedgerState{}, do: (*Server).verifyLedger},
-	{method: "GET", path: "/users", action: auth.UserWrite, does: "who may sign in", out: List[User]{}, do: (*Server).users},
+	{method: "GET", path: "/users", action: auth.UserRead, does: "who may sign in", out: List[User]{}, do: (*Server).users},
 	{method: "POST", path: "/users", action: auth.UserWrite, does: "make a user; the one-time link is shown once", in: userBody{}, out: Invited{}, made: true, do: (*Server).makeUser},
 	{method: "PUT", path: "/users/{user}", action: auth.UserWrite, does: "change a user; ends its sessions", in: userBody{}, out: User{}, do: (*Server).changeUser},
 	{method: "POST", path: "/users/{user}/link", action: auth.UserWrite, does: "a new one-time link, for who forgot the password", out: LinkMade{}, made: true, do: (*Server).makeLink},
-	{method: "GET", path: "/tokens", action: auth.TokenWrite, does: "programs and wall screens that may read", out: List[Token]{}, do: (*Server).tokens},
+	{method: "GET", path: "/users/{user}/sessions", action: auth.UserRead, does: "where a user is signed in", out: List[Session]{}, do: (*Server).userSessions},
+	{method: "DELETE", path: "/users/{user}/sessions", action: auth.UserWrite, does: "sign a user out everywhere", do: (*Server).endUserSessions},
+	{method: "DELETE", path: "/users/{user}/sessions/{session}", action: auth.UserWrite, does: "sign a user out there", do: (*Server).endUserSession},
+	{method: "GET", path: "/users/{user}/identities", action: auth.UserRead, does: "what the hospital's sign-on calls a user", out: List[Identity]{}, do: (*Server).identities},
+	{method: "POST", path: "/users/{user}/identities", action: auth.UserWrite, does: "say what the hospital's sign-on calls a user", in: identityBody{}, out: Identity{}, made: true, do: (*Server).addIdentity},
+	{method: "DELETE", path: "/users/{user}/identities/{identity}", action: auth.UserWrite, does: "it is somebody else; ends the user's sessions", do: (*Server).removeIdentity},
+	{method: "GET", path: "/tokens", action: auth.TokenRead, does: "programs and wall screens that may read", out: List[Token]{}, do: (*Server).tokens},
 	{method: "POST", path: "/tokens", action: auth.TokenWrite, does: "make a token; the secret is shown once", in: tokenBody{}, out: Token{}, made: true, do: (*Server).makeToken},
 	{method: "DELETE", path: "/tokens/{token}", action: auth.TokenWrite, does: "revoke a token", do: (*Server).revokeToken},
 	{method: "POST", path: "/kiosks", action: auth.TokenWrite, does: "the address for a wall screen that shows one ward", in: kioskBody{}, out: Kiosk{}, made: true, do: (*Server).makeKiosk},

@@ -27,6 +27,15 @@ type Me struct {
 	Site        vital.Site     `json:"site"`
 	Version     string         `json:"version"`
 	Catalogue   string         `json:"catalogue"` // changes when the table of metrics does
+
+	Next     string        `json:"next"`    // what the sign-in still lacks: code, passkey, sso or enrol; empty: nothing
+	Methods  []string      `json:"methods"` // by which more can be proved: passkey, code, sso
+	Factors  []string      `json:"factors"` // what was proved
+	Fresh    vital.Instant `json:"fresh"`   // when something was proved last
+	Session  string        `json:"session"`
+	Passkeys int           `json:"passkeys"`
+	Code     bool          `json:"code"`
+	Notices  int           `json:"notices"` // about the own account, not seen yet
 }
 
 // Preferences is how a person wants to see things.
@@ -56,12 +65,11 @@ func (s *Server) openSession(c *call) error {
 	if err := c.body(&body); err != nil {
 		return err
 	}
-	p, cookie, err := s.gate.Password(c.ctx(), body.Username, body.Password, c.principal.Remote)
+	p, cookie, err := s.gate.Password(c.ctx(), body.Username, body.Password, s.from(c))
 	if err != nil {
 		return err
 	}
-	s.setCookie(c.w, cookie, 0)
-	return s.renderMe(c, p)
+	return s.signedIn(c, p, cookie)
 }
 
 // kioskCookieLife keeps a wall screen signed in over a restart of its browser, s.
@@ -72,7 +80,7 @@ func (s *Server) openSessionByLink(c *call) error {
 	if err := c.body(&body); err != nil {
 		return err
 	}
-	p, cookie, err := s.gate.UseLink(c.ctx(), body.Token, c.principal.Remote)
+	p, cookie, err := s.gate.UseLink(c.ctx(), body.Token, s.from(c))
 	if err != nil {
 		return err
 	}
@@ -94,6 +102,25 @@ func (s *Server) closeSession(c *call) error {
 	return c.nothing()
 }
 
+// from says where a request to sign in comes from.
+func (s *Server) from(c *call) auth.From {
+	return auth.From{Remote: remoteOf(c.r), Agent: c.r.UserAgent(), Cookie: s.cookie(c)}
+}
+
+// cookie is the session's cookie of a request; "" when there is none.
+func (s *Server) cookie(c *call) string {
+	if cookie, err := c.r.Cookie(s.cookieName()); err == nil {
+		return cookie.Value
+	}
+	return ""
+}
+
+// signedIn answers who signed in, with the new cookie.
+func (s *Server) signedIn(c *call, p auth.Principal, cookie string) error {
+	s.setCookie(c.w, cookie, 0)
+	return s.renderMe(c, p)
+}
+
 func (s *Server) setCookie(w http.ResponseWriter, value string, life int) {
 	http.SetCookie(w, &http.Cookie{
 		Name: s.cookieName(), Value: value, Path: "/", MaxAge: life,
@@ -104,9 +131,21 @@ func (s *Server) setCookie(w http.ResponseWriter, value string, life int) {
 func (s *Server) me(c *call) error { return s.renderMe(c, c.principal) }
 
 func (s *Server) renderMe(c *call, p auth.Principal) error {
+	me, err := s.describeMe(c, p)
+	if err != nil {
+		return err
+	}
+	return c.json(me)
+}
+
+func (s *Server) describeMe(c *call, p auth.Principal) (Me, error) {
 	me := Me{
 		ID: p.ID, Name: p.Name, Class: p.Class, Roles: full(p.Roles), Wards: full(p.Wards), AllWards: p.AllWards,
 		Demo: s.demo, Site: s.site, Version: s.version, Catalogue: catalogue(), Actions: []auth.Action{}, Password: true,
+		Methods: []string{}, Factors: full(p.Factors), Session: p.Session,
+	}
+	if !p.Fresh.IsZero() {
+		me.Fresh = vital.At(p.Fresh)
 	}
 	for _, a := range auth.Actions() {
 		if auth.ScopeOf(p, a) != auth.Nowhere {
@@ -114,18 +153,41 @@ func (s *Server) renderMe(c *call, p auth.Principal) error {
 		}
 	}
 	if p.Class == auth.User {
+		if err := s.renderProofs(c, p, &me); err != nil {
+			return me, err
+		}
 		user, err := s.store.UserByID(c.ctx(), s.site, vital.UserID(p.ID))
 		if err != nil {
-			return err
+			return me, err
 		}
 		me.Password = user.PasswordHash != "" || user.ID == auth.VisitorID
 		if len(user.Preferences) > 0 {
 			if err := json.Unmarshal(user.Preferences, &me.Preferences); err != nil {
-				return fmt.Errorf("preferences of user %s: %w", user.ID, err)
+				return me, fmt.Errorf("preferences of user %s: %w", user.ID, err)
 			}
 		}
 	}
-	return c.json(me)
+	return me, nil
+}
+
+// renderProofs says what the sign-in lacks and what the account has.
+func (s *Server) renderProofs(c *call, p auth.Principal, me *Me) error {
+	w, err := s.gate.Ways(c.ctx(), vital.UserID(p.ID))
+	if err != nil {
+		return err
+	}
+	me.Next, me.Methods = s.gate.Next(p, w)
+	if p.Half() {
+		return nil // who knows a password need not know the rest
+	}
+	me.Passkeys, me.Code = w.Passkeys, w.Code
+	notices, err := s.gate.Notices(c.ctx(), p)
+	for _, n := range notices {
+		if !n.Seen.Known() {
+			me.Notices++
+		}
+	}
+	return err
 }
 
 func (s *Server) setPreferences(c *call) error {
@@ -168,7 +230,7 @@ func (s *Server) setPassword(c *call) error {
 	if err := c.body(&body); err != nil {
 		return err
 	}
-	cookie, err := s.gate.SetPassword(c.ctx(), c.principal, body.Old, body.New)
+	cookie, err := s.gate.SetPassword(c.ctx(), c.principal, body.Old, body.New, s.from(c))
 	if err != nil {
 		return err
 	}

@@ -306,7 +306,7 @@ func (s *Server) watchSession(ctx context.Context, c *call) error {
 			return ctx.Err()
 		case <-check.C:
 		}
-		p, err := s.peek(c.r)
+		p, err := s.still(ctx, c)
 		if vital.KindOf(err) == vital.Unauthenticated && err != nil {
 			return err
 		}
@@ -314,6 +314,15 @@ func (s *Server) watchSession(ctx context.Context, c *call) error {
 			return errChanged
 		}
 	}
+}
+
+// still finds out who the caller is now. A browser's session is followed by its
+// id, because a step-up gives it another cookie.
+func (s *Server) still(ctx context.Context, c *call) (auth.Principal, error) {
+	if c.principal.Session != "" {
+		return s.gate.Follow(ctx, c.principal)
+	}
+	return s.peek(c.r)
 }
 
 // listen takes what the client says.
