@@ -21,6 +21,10 @@ export class Refusal extends Error {
     readonly kind: Kind,
     message: string,
     readonly field = '',
+    /** Asked for by a 401: one more proof of who it is, or the second step of signing in. */
+    readonly needs: '' | 'step' | 'second' = '',
+    /** After how many seconds it may be tried again; 0 where nobody said. */
+    readonly wait = 0,
   ) {
     super(message)
   }
@@ -55,8 +59,30 @@ export async function call<T>(method: string, path: string, body?: unknown, type
   return told(JSON.parse(text) as T)
 }
 
-/** The answer letter by letter: what is signed is its letters. */
+/** Asks the person for one more proof; false when there is none. Set by the page, which has the dialog. */
+let prove: () => Promise<boolean> = () => Promise.resolve(false)
+export const askForProof = (by: typeof prove) => {
+  prove = by
+}
+/** Called when the server wants the second step of signing in before it answers anything. */
+let half: () => void = () => {}
+export const onHalf = (then: typeof half) => {
+  half = then
+}
+
+/** The answer letter by letter: what is signed is its letters. What needs a fresh proof is asked again once after it. */
 export async function letters(method: string, path: string, body?: unknown, type = 'application/json'): Promise<string> {
+  try {
+    return await once(method, path, body, type)
+  } catch (e) {
+    if (!(e instanceof Refusal)) throw e
+    if (e.needs === 'second') half()
+    if (e.needs !== 'step' || !(await prove())) throw e
+    return once(method, path, body, type)
+  }
+}
+
+async function once(method: string, path: string, body: unknown, type: string): Promise<string> {
   let answer: Response
   try {
     answer = await fetch(base + path, {
@@ -69,14 +95,14 @@ export async function letters(method: string, path: string, body?: unknown, type
     throw new Refusal('offline', '')
   }
   const text = await answer.text()
-  if (!answer.ok) throw refusal(answer.status, text)
+  if (!answer.ok) throw refusal(answer.status, text, Number(answer.headers.get('Retry-After')) || 0)
   return text
 }
 
-function refusal(status: number, text: string): Refusal {
+function refusal(status: number, text: string, wait: number): Refusal {
   try {
-    const { error } = JSON.parse(text) as { error?: { kind?: Kind; message?: string; field?: string; said?: Said } }
-    if (error?.kind) return new Refusal(error.kind, (error.said && sentence(error.said)) || (error.message ?? ''), error.field ?? '')
+    const { error, step, second } = JSON.parse(text) as { step?: boolean; second?: boolean; error?: { kind?: Kind; message?: string; field?: string; said?: Said } }
+    if (error?.kind) return new Refusal(error.kind, (error.said && sentence(error.said)) || (error.message ?? ''), error.field ?? '', step ? 'step' : second ? 'second' : '', wait)
   } catch {
     // not from our server: a proxy answered
   }

@@ -286,6 +286,14 @@ export interface Me {
   preferences: Preferences | null
   actions?: string[]
   password?: boolean
+  /** What is missing before anything else is answered: '' nothing, a second step, or a first second proof. */
+  next?: '' | 'code' | 'passkey' | 'enrol'
+  methods?: string[] | null
+  factors?: string[] | null
+  session?: string
+  passkeys?: number
+  code?: boolean
+  notices?: number
   site: string
   version: string
   catalogue?: string

@@ -7,5 +7,6 @@ import { orte } from './de-places'
 import { wachen } from './de-watching'
 import { serverDeutsch } from './de-server'
 import { programs as programme } from './de-programs'
+import { ausweis } from './de-identity'
 
-export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme, ...dienst, ...wachen, ...serverDeutsch, ...programme }
+export const de: Words = { ...gemeinsam, ...patient, ...orte, ...alarme, ...dienst, ...wachen, ...serverDeutsch, ...programme, ...ausweis }

@@ -9,5 +9,6 @@ import { running } from './en-running'
 import { watching } from './en-watching'
 import { server } from './en-server'
 import { programs } from './en-programs'
+import { identity } from './en-identity'
 
-export const en = { ...shared, ...patient, ...places, ...alarms, ...running, ...watching, ...server, ...programs } as const
+export const en = { ...shared, ...patient, ...places, ...alarms, ...running, ...watching, ...server, ...programs, ...identity } as const
