@@ -54,6 +54,9 @@ func (n *node) passed(ctx context.Context, p mqttd.Passage) {
 // report tells a device what became of its packet, on v1/{device}/status. It is
 // called by the flow and must not block.
 func (n *node) report(i ingest.PacketInfo) {
+	if n.gate != nil && !i.Gateway && i.Result != ingest.Failed {
+		n.gate.Counted(i.Device, i.Sequence, i.Print, i.Received)
+	}
 	if n.mqtt == nil || i.Door != "mqtt" || i.Device == "" {
 		return
 	}

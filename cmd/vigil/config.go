@@ -37,6 +37,10 @@ type config struct {
 	TLSCert      string
 	TLSKey       string
 	DeviceCA     string
+	HTTPDevices  string
+	HTTPAdmin    string
+	MQTTLegacy   string
+	TLS          bool
 	Hosts        string
 	Proxied      bool
 	LogLevel     string
@@ -92,6 +96,10 @@ func (c *config) fields() []field {
 	str("data", "directory of the journal, the store and the keys", &c.Data)
 	str("http", "address of the screens and the API; TLS unless it is loopback; empty: none", &c.HTTP)
 	str("mqtt", "address of the MQTT door; TLS unless it is loopback; empty: none", &c.MQTT)
+	str("http-devices", "address of the devices' own HTTPS: telemetry and certificates, refused elsewhere then; empty: with the screens", &c.HTTPDevices)
+	str("http-admin", "address of the administration's own HTTP: people, programs, rules, keys, refused elsewhere then; TLS unless it is loopback; empty: with the screens", &c.HTTPAdmin)
+	str("mqtt-legacy", "address of an MQTT door for legacy devices that speak TLS 1.2 and no newer; empty: none, as it should be", &c.MQTTLegacy)
+	truth("tls", "true: TLS on loopback too", &c.TLS)
 	str("store", "postgres://... ; empty: SQLite in the data directory", &c.Store)
 	str("nats", "nats://a,b,c ; empty: files in the data directory", &c.NATS)
 	str("nats-monitors", "monitoring addresses of the NATS servers, with commas between (http://a:8222), to see that they sync always", &c.NATSMonitors)
@@ -101,7 +109,7 @@ func (c *config) fields() []field {
 	num("partitions", "partitions of each journal stream; fixed at the first start", &c.Partitions)
 	str("tls-cert", "certificate file (PEM); empty: made at the first start", &c.TLSCert)
 	str("tls-key", "key file (PEM) of tls-cert", &c.TLSKey)
-	str("device-ca", "CA file (PEM) of device certificates; empty: devices use username and token", &c.DeviceCA)
+	str("device-ca", "CA file (PEM) of device certificates that are another authority's; the site's own are always known", &c.DeviceCA)
 	str("hosts", "names, with commas between, by which browsers may ask for this server; empty: this machine's own loopback names, any name under TLS", &c.Hosts)
 	truth("proxied", "true when a proxy in front speaks TLS with the browsers", &c.Proxied)
 	str("log-level", "debug, info, warn or error", &c.LogLevel)
@@ -182,7 +190,7 @@ func (c *config) check() error {
 	if c.Partitions < 1 || c.Partitions > 64 {
 		return vital.Errorf(vital.Invalid, "partitions: %d, want 1 to 64", c.Partitions)
 	}
-	for key, addr := range map[string]string{"http": c.HTTP, "mqtt": c.MQTT} {
+	for key, addr := range map[string]string{"http": c.HTTP, "mqtt": c.MQTT, "http-devices": c.HTTPDevices, "http-admin": c.HTTPAdmin, "mqtt-legacy": c.MQTTLegacy} {
 		if addr == "" {
 			continue
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/ca"
+	"github.com/vigilcare/vigil/internal/deviced"
 	"github.com/vigilcare/vigil/internal/flow"
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
@@ -19,6 +21,7 @@ import (
 	"github.com/vigilcare/vigil/internal/notify"
 	"github.com/vigilcare/vigil/internal/report"
 	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -39,6 +42,11 @@ type node struct {
 	flow    *flow.Flow
 	gate    *auth.Gate
 	mqtt    *mqttd.Server
+
+	authority *ca.Authority
+	identity  *identity // of the listeners
+	receiver  *deviced.Door
+	listeners []webd.Listener
 
 	notifier *notify.Worker
 	sheets   *report.Sheets
@@ -105,6 +113,9 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the flow: %w", err)
 	}
+	if err := n.openAuthority(ctx); err != nil {
+		return n, err
+	}
 	n.sheets = n.newSheets()
 	if err := n.openNotifier(); err != nil {
 		return n, err
@@ -113,10 +124,11 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 		return n, err
 	}
 	n.door.Watch(func() uint64 { return n.flow.Totals().Packets })
-	n.gate = auth.New(auth.Options{Store: n.store, Site: n.site, Now: time.Now, Log: log, Idle: c.Idle})
+	n.gate = auth.New(auth.Options{Store: n.store, Site: n.site, Now: time.Now, Log: log, Idle: c.Idle, Cut: n.cut})
+	n.receiver = deviced.New(deviced.Options{Gate: n.gate, Journal: n.door, Decoded: n.flow.Decoded, Site: n.site, Now: time.Now, Log: log})
 	n.mqtt = mqttd.New(mqttd.Options{
 		Site: n.site, Gate: mqttGate{n.gate}, Door: n.door, Sessions: mqttSessions{n.store, n.site}, Log: log, Now: time.Now,
-		Visible: n.visible, Passed: n.passed,
+		Visible: n.visible, Passed: n.passed, TakenOver: n.gate.TakenOver,
 		Limits: mqttd.Limits{Connections: c.Clients, Messages: int(c.Rate)},
 	})
 	return n, nil

@@ -59,12 +59,10 @@ func offerOperator(dir, server, certificate string, gate *auth.Gate) (withdraw f
 func (n *node) operate(ctx context.Context, server string) error {
 	fingerprint := ""
 	if strings.HasPrefix(server, "https:") {
-		c, err := n.certificate()
-		if err != nil {
+		var err error
+		if fingerprint, err = n.identity.pin(); err != nil {
 			return err
 		}
-		sum := sha256.Sum256(c.Certificate[0])
-		fingerprint = hex.EncodeToString(sum[:])
 	}
 	withdraw, err := offerOperator(n.config.Data, server, fingerprint, n.gate)
 	if err != nil {
@@ -154,17 +152,42 @@ func findServer(ctx context.Context, dir string) (*api, error) {
 	return a, nil
 }
 
-// pinned accepts exactly the certificate with that fingerprint: the operator's
-// file says which it is, so no authority is asked.
+// pinned accepts the certificate with that fingerprint, or one that the
+// authority with that fingerprint made: the operator's file says which it is, so
+// nobody else is asked.
 func pinned(fingerprint string) func([][]byte, [][]*x509.Certificate) error {
 	return func(raw [][]byte, _ [][]*x509.Certificate) error {
-		if len(raw) > 0 {
-			if sum := sha256.Sum256(raw[0]); hex.EncodeToString(sum[:]) == fingerprint {
-				return nil
+		between := x509.NewCertPool()
+		for i, der := range raw {
+			sum := sha256.Sum256(der)
+			if hex.EncodeToString(sum[:]) == fingerprint {
+				return madeBy(raw[0], der, between, i == 0)
+			}
+			if c, err := x509.ParseCertificate(der); err == nil && i > 0 {
+				between.AddCert(c)
 			}
 		}
-		return errors.New("the server's certificate is not the one that was pinned")
+		return errors.New("the server's certificate is not the one that was pinned, nor made by it")
 	}
+}
+
+// madeBy checks that the authority made the server's certificate, or is it.
+func madeBy(server, authority []byte, between *x509.CertPool, itself bool) error {
+	if itself {
+		return nil
+	}
+	roots := x509.NewCertPool()
+	root, err := x509.ParseCertificate(authority)
+	if err != nil {
+		return err
+	}
+	roots.AddCert(root)
+	leaf, err := x509.ParseCertificate(server)
+	if err != nil {
+		return err
+	}
+	_, err = leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+	return err
 }
 
 // stillness is a flow that does not run: what was changed waits in the store

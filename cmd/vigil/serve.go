@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -13,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigilcare/vigil/internal/deviced"
 	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/web"
 )
@@ -23,7 +23,12 @@ type addresses struct {
 	HTTP string `json:"http,omitempty"` // URL of the screens and the API
 	MQTT string `json:"mqtt,omitempty"` // URL of the MQTT door
 	Link string `json:"link,omitempty"` // one-time link of the first administrator
-	PID  int    `json:"pid"`
+
+	Devices        string `json:"devices,omitempty"`        // URL of the devices' own HTTPS
+	Administration string `json:"administration,omitempty"` // URL of the administration's own
+	Legacy         string `json:"mqttLegacy,omitempty"`     // URL of the MQTT door with TLS 1.2
+
+	PID int `json:"pid"`
 }
 
 func runServe(ctx context.Context, w world, args []string) error {
@@ -52,6 +57,13 @@ func runServe(ctx context.Context, w world, args []string) error {
 		}
 		if at.MQTT != "" {
 			fmt.Fprintf(w.out, "  devices  %s\n", at.MQTT)
+		}
+		for _, more := range []struct{ name, address string }{
+			{"telemetry and certificates", at.Devices}, {"administration", at.Administration}, {"legacy devices, TLS 1.2", at.Legacy},
+		} {
+			if more.address != "" {
+				fmt.Fprintf(w.out, "  %s  %s\n", more.name, more.address)
+			}
 		}
 		if at.Link != "" {
 			fmt.Fprintf(w.out, "\nNobody can sign in yet. Open this link once, within a day, to become the first administrator:\n  %s\n", at.Link)
@@ -87,37 +99,23 @@ func serve(ctx context.Context, c config, log *slog.Logger, s serving) (err erro
 	}()
 	at := addresses{PID: os.Getpid()}
 	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"notifier", n.notifier.Run}, {"upkeep", n.upkeep}, {"downtime sheets", n.downtime}, {"limits to review", n.review}, {"counters", n.sample}, {"permissions", n.sweep}}
-	if c.MQTT != "" {
-		l, scheme, err := n.listen(c.MQTT, "mqtt")
-		if err != nil {
-			return err
-		}
-		at.MQTT = scheme + "://" + l.Addr().String()
-		parts = append(parts, part{"mqtt", func(ctx context.Context) error { return n.mqtt.Serve(ctx, l) }})
+	doors, err := n.doors(s.demo, &at)
+	if err != nil {
+		return err
 	}
-	if c.HTTP != "" {
-		l, scheme, err := n.listen(c.HTTP, "http")
+	parts = append(parts, doors...)
+	people := cmp.Or(at.Administration, at.HTTP)
+	if people != "" && !s.demo {
+		link, err := n.gate.FirstLink(ctx)
 		if err != nil {
 			return err
 		}
-		at.HTTP = scheme + "://" + l.Addr().String()
-		site, err := n.screens(s.demo, at)
-		if err != nil {
-			return err
+		if link != "" {
+			at.Link = people + "/sign-in#" + link
 		}
-		if !s.demo {
-			link, err := n.gate.FirstLink(ctx)
-			if err != nil {
-				return err
-			}
-			if link != "" {
-				at.Link = at.HTTP + "/sign-in#" + link
-			}
-		}
-		parts = append(parts, part{"screens", site.Run}, part{"http", func(ctx context.Context) error { return serveHTTP(ctx, l, site.HTTP()) }})
 	}
-	if at.HTTP != "" {
-		parts = append(parts, part{"operator", func(ctx context.Context) error { return n.operate(ctx, at.HTTP) }})
+	if people != "" {
+		parts = append(parts, part{"operator", func(ctx context.Context) error { return n.operate(ctx, people) }})
 	}
 	parts = append(parts, part{"after the start", func(ctx context.Context) error {
 		if err := s.run(ctx, n, at); err != nil {
@@ -146,15 +144,19 @@ func serveHTTP(ctx context.Context, l net.Listener, s *http.Server) error {
 	return nil
 }
 
-// screens builds the door for people.
-func (n *node) screens(demo bool, at addresses) (*webd.Server, error) {
-	return webd.New(webd.Options{
+// screens builds what answers at one address: the door for people, or a part of it.
+func (n *node) screens(demo bool, at addresses, e webd.Entrance, address string) (*webd.Server, error) {
+	o := webd.Options{
 		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, Judged: n.flow, Notifier: n.notifier, Rules: n.flow.Rules, Trials: n.flow, Tracer: n, Sheet: n.sheet, Sheets: n.sheetsState, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system, Platform: n.platform, MQTT: at.MQTT,
-		Telemetry: n.telemetry(), Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Ready: n.ready, Secure: n.config.Proxied || strings.HasPrefix(at.HTTP, "https"), Hosts: n.config.hosts(),
-	})
-}
-
-// telemetry builds the HTTP door for devices.
-func (n *node) telemetry() *deviced.Door {
-	return deviced.New(deviced.Options{Gate: n.gate, Journal: n.door, Decoded: n.flow.Decoded, Site: n.site, Now: time.Now, Log: n.log})
+		Telemetry: n.receiver, Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Ready: n.ready, Secure: n.config.Proxied || strings.HasPrefix(address, "https"), Hosts: n.config.hosts(),
+		Entrance: e, Elsewhere: webd.Elsewhere{Screens: at.HTTP, Devices: at.Devices, Administration: at.Administration},
+		Authority: n.authority, EST: n.config.est(at), Connected: n.connected, EndCertificate: n.endCertificate,
+	}
+	if e == webd.Devices || at.Devices == "" && e != webd.Administration {
+		o.Enrol = n.enrolling().Handler()
+	}
+	if e == webd.Administration {
+		o.Telemetry = nil
+	}
+	return webd.New(o)
 }

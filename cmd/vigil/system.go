@@ -107,6 +107,7 @@ func (n *node) system(ctx context.Context) (webd.SystemState, error) {
 	for _, p := range policy {
 		s.Retention = append(s.Retention, webd.RetentionLine{What: p.What, Days: p.Days, LastRun: p.LastRun, Removed: p.Removed})
 	}
+	s.Listeners, s.Links = n.openDoors(), links(n.mqtt.Clients())
 	s.Disk.Data = n.gauge.folder(n.config.Data)
 	return s, nil
 }

@@ -34,4 +34,5 @@ type PacketInfo struct {
 	Decoder    string
 	DriftPPM   float64 // of the device's clock
 	Preview    string  // the first bytes, printable
+	Print      uint64  // of the body: the same bytes have the same
 }

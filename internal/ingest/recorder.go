@@ -141,7 +141,7 @@ func (r *Recorder) large(name string) ([]byte, error) {
 func describe(at vital.Position, p Packet) PacketInfo {
 	return PacketInfo{
 		At: at, Received: p.Received, Device: p.Device, Credential: p.Credential, Gateway: p.Gateway, Door: p.Door, Topic: p.Topic,
-		Format: p.Format, Bytes: len(p.Body), Sequence: p.Sequence, Result: Failed, Preview: preview(p.Body),
+		Format: p.Format, Bytes: len(p.Body), Sequence: p.Sequence, Result: Failed, Preview: preview(p.Body), Print: fingerprint(p.Body),
 	}
 }
 
