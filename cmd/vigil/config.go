@@ -57,6 +57,7 @@ type config struct {
 	SMSHeaders   string
 	Inside       string
 	Downtime     string
+	SSO          string
 	Language     string
 }
 
@@ -127,6 +128,7 @@ func (c *config) fields() []field {
 	str("sms-type", "media type of sms-body", &c.SMSType)
 	str("sms-headers", "headers for the gateway, Name: value, with commas between", &c.SMSHeaders)
 	str("notify-inside", "addresses inside the house that webhooks, ntfy and gateways may have, with commas between: 10.1.0.0/16; others are refused", &c.Inside)
+	str("sso", "file (YAML) of the hospital's own sign-ons, OpenID Connect; needs public; empty: none", &c.SSO)
 	str("downtime", "directory of the downtime sheets; empty: downtime in the data directory; off: none", &c.Downtime)
 	str("language", "of the downtime sheets and of messages to people who have chosen none: en or de", &c.Language)
 	return list
