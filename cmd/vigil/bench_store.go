@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -86,7 +87,7 @@ func (b bench) store(ctx context.Context) ([]figures, error) {
 
 func (b bench) storeVitals(ctx context.Context) (f figures, err error) {
 	path := filepath.Join(b.dir, "vitals.db")
-	d, err := store.Open(ctx, store.Options{DSN: "sqlite:" + path})
+	d, err := store.Open(ctx, store.Options{DSN: "sqlite:" + path, Keeper: seal.Ephemeral()})
 	if err != nil {
 		return f, err
 	}
@@ -257,7 +258,7 @@ func (b bench) storeWaves(ctx context.Context) ([]figures, error) {
 		return nil, nil
 	}
 	path := filepath.Join(b.dir, "waves.db")
-	d, err := store.Open(ctx, store.Options{DSN: "sqlite:" + path})
+	d, err := store.Open(ctx, store.Options{DSN: "sqlite:" + path, Keeper: seal.Ephemeral()})
 	if err != nil {
 		return nil, err
 	}

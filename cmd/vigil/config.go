@@ -58,13 +58,19 @@ type config struct {
 	Inside       string
 	Downtime     string
 	SSO          string
+	RootKey      string
+	Keys         string
+	BackupDir    string
+	BackupEvery  time.Duration
+	BackupKeep   int
+	Offsite      string
 	Language     string
 }
 
 func defaults() config {
 	return config{
 		Data: "./data", HTTP: "127.0.0.1:8080", MQTT: "127.0.0.1:1883", Site: string(vital.DefaultSite), Partitions: 2, Replicas: 1,
-		LogLevel: "info", Language: words.English, KeepRaw: 30, KeepWaves: 7, Idle: 15 * time.Minute, Clients: 20_000, Rate: 20_000,
+		LogLevel: "info", Language: words.English, KeepRaw: 30, KeepWaves: 7, BackupEvery: 24 * time.Hour, BackupKeep: 7, Idle: 15 * time.Minute, Clients: 20_000, Rate: 20_000,
 	}
 }
 
@@ -130,6 +136,13 @@ func (c *config) fields() []field {
 	str("notify-inside", "addresses inside the house that webhooks, ntfy and gateways may have, with commas between: 10.1.0.0/16; others are refused", &c.Inside)
 	str("sso", "file (YAML) of the hospital's own sign-ons, OpenID Connect; needs public; empty: none", &c.SSO)
 	str("downtime", "directory of the downtime sheets; empty: downtime in the data directory; off: none", &c.Downtime)
+	str("root-key", "file of the key that wraps all others, or credential:NAME for one of systemd; empty: root.key in the data directory", &c.RootKey)
+	str("keys", "folder of the keys, or postgres://... of a database that holds nothing else, for several nodes; empty: keys in the data directory", &c.Keys)
+	str("backup-dir", "folder that backups are written to, better on another disk; empty: none", &c.BackupDir)
+	add("backup-every", "time between two backups; 0s: only when asked for", func() string { return c.BackupEvery.String() },
+		func(s string) (err error) { c.BackupEvery, err = time.ParseDuration(s); return err })
+	num("backup-keep", "how many backups are kept", &c.BackupKeep)
+	str("backup-offsite", "folder that each backup is copied to, on another machine; empty: none", &c.Offsite)
 	str("language", "of the downtime sheets and of messages to people who have chosen none: en or de", &c.Language)
 	return list
 }
@@ -209,6 +222,9 @@ func (c *config) check() error {
 	if c.KeepRaw < 1 || c.KeepWaves < 1 {
 		return vital.Errorf(vital.Invalid, "keep-raw-days and keep-wave-days: want at least 1")
 	}
+	if c.BackupEvery < 0 || c.BackupEvery > 0 && c.BackupEvery < time.Minute || c.BackupKeep < 1 {
+		return vital.Errorf(vital.Invalid, "backup-every: want 0s or at least 1m; backup-keep: want at least 1")
+	}
 	return nil
 }
 
@@ -275,7 +291,7 @@ func (c *config) print(w io.Writer) error {
 		v := f.get()
 		help := f.help
 		switch f.key {
-		case "store", "nats", "smtp":
+		case "store", "nats", "smtp", "keys":
 			v = hidePassword(v)
 		case "sms-url", "sms-body", "sms-headers": // the key of a gateway may stand anywhere in them
 			if v != "" {

@@ -95,24 +95,27 @@ func openHeld(ctx context.Context, w world, c config) (h heldJournal, err error)
 	if err != nil {
 		return h, err
 	}
-	path := filepath.Join(c.Data, "root.key")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	place, err := c.rootPlace()
+	if err != nil {
+		return h, err
+	}
+	if _, err := os.Stat(place.Path()); errors.Is(err, fs.ErrNotExist) {
 		return h, nil
 	}
-	root, err := journal.LoadRoot(path)
+	keeper, err := openKeeper(ctx, c)
 	if err != nil {
 		return h, err
 	}
 	if file, ok := strings.CutPrefix(c.dsn(), "sqlite:"); ok {
 		if _, err := os.Stat(file); err != nil {
-			return h, vital.Errorf(vital.Precondition, "the store, where the keys are: %w", err)
+			return h, vital.Errorf(vital.Precondition, "the store: %w", err)
 		}
 	}
-	h.store, err = store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.NewTextHandler(w.err, nil)), Backups: filepath.Join(c.Data, "backups")})
+	h.store, err = store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.NewTextHandler(w.err, nil)), Backups: filepath.Join(c.Data, "backups"), Keeper: keeper})
 	if err != nil {
-		return h, vital.Errorf(vital.KindOf(err), "open the store, where the keys are: %w", err)
+		return h, vital.Errorf(vital.KindOf(err), "open the store: %w", err)
 	}
-	h.ring, err = journal.OpenRing(ctx, h.store, vital.Site(c.Site), root, vitalNow)
+	h.ring, err = openRing(ctx, c, keeper)
 	return h, err
 }
 

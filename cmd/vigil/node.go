@@ -20,6 +20,7 @@ import (
 	"github.com/vigilcare/vigil/internal/mqttd"
 	"github.com/vigilcare/vigil/internal/notify"
 	"github.com/vigilcare/vigil/internal/report"
+	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/vital"
@@ -36,6 +37,7 @@ type node struct {
 	frames  journal.Log // journal, with a clock beside it
 	syncs   ingest.Latency
 	blobs   *journal.Blobs
+	keeper  *seal.Keeper
 	ring    *journal.Ring
 	writers []*journal.Writer
 	door    *ingest.Door
@@ -69,15 +71,15 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err := private(c.Data); err != nil {
 		return n, err
 	}
-	root, err := journal.LoadRoot(filepath.Join(c.Data, "root.key"))
+	n.keeper, err = openKeeper(ctx, c)
 	if err != nil {
-		return n, vital.Errorf(vital.KindOf(err), "load the root key: %w", err)
+		return n, vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
 	}
-	n.store, err = store.Open(ctx, store.Options{DSN: c.dsn(), Log: log, Backups: filepath.Join(c.Data, "backups")})
+	n.store, err = store.Open(ctx, store.Options{DSN: c.dsn(), Log: log, Backups: filepath.Join(c.Data, "backups"), Keeper: n.keeper})
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the store: %w", err)
 	}
-	n.ring, err = journal.OpenRing(ctx, n.store, n.site, root, vitalNow)
+	n.ring, err = openRing(ctx, c, n.keeper)
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
 	}
@@ -124,7 +126,11 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 		return n, err
 	}
 	n.door.Watch(func() uint64 { return n.flow.Totals().Packets })
-	n.gate = auth.New(auth.Options{Store: n.store, Site: n.site, Now: time.Now, Log: log, Idle: c.Idle, Cut: n.cut})
+	signOns, err := c.signOns()
+	if err != nil {
+		return n, err
+	}
+	n.gate = auth.New(auth.Options{Store: n.store, Site: n.site, Now: time.Now, Log: log, Idle: c.Idle, Keys: n.keeper, SignOn: signOns, Cut: n.cut})
 	n.receiver = deviced.New(deviced.Options{Gate: n.gate, Journal: n.door, Decoded: n.flow.Decoded, Site: n.site, Now: time.Now, Log: log})
 	n.mqtt = mqttd.New(mqttd.Options{
 		Site: n.site, Gate: mqttGate{n.gate}, Door: n.door, Sessions: mqttSessions{n.store, n.site}, Log: log, Now: time.Now,

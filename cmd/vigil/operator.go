@@ -201,7 +201,11 @@ func openStore(ctx context.Context, c config) (*api, error) {
 	if err := private(c.Data); err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.DiscardHandler), Backups: filepath.Join(c.Data, "backups")})
+	keeper, err := openKeeper(ctx, c)
+	if err != nil {
+		return nil, vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
+	}
+	db, err := store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.DiscardHandler), Backups: filepath.Join(c.Data, "backups"), Keeper: keeper})
 	if err != nil {
 		return nil, vital.Errorf(vital.KindOf(err), "open the store: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/vital"
@@ -80,7 +81,7 @@ func TestOperatorWithoutServer(t *testing.T) {
 // change counts at once.
 func TestOperatorWithServer(t *testing.T) {
 	data := t.TempDir()
-	db, err := store.Open(t.Context(), store.Options{DSN: "sqlite:" + filepath.Join(t.TempDir(), "elsewhere.db")})
+	db, err := store.Open(t.Context(), store.Options{DSN: "sqlite:" + filepath.Join(t.TempDir(), "elsewhere.db"), Keeper: seal.Ephemeral()})
 	if err != nil {
 		t.Fatal(err)
 	}

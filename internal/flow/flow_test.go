@@ -16,6 +16,7 @@ import (
 	"github.com/vigilcare/vigil/internal/flow"
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
+	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/person"
@@ -44,16 +45,24 @@ func entry(action string) audit.Entry {
 	return audit.Entry{Site: site, At: now(), Who: "test", Action: action, Outcome: "done"}
 }
 
+// keepers are the keys of each store file, so that it can be opened again.
+var keepers sync.Map
+
+func keeperAt(path string) *seal.Keeper {
+	k, _ := keepers.LoadOrStore(path, seal.Ephemeral())
+	return k.(*seal.Keeper)
+}
+
 // open starts a flow over a store file and a log.
 func open(t testing.TB, path string, log *journal.Memory) *rig {
 	t.Helper()
 	ctx := t.Context()
 	r := &rig{t: t, path: path, log: log}
 	var err error
-	if r.db, err = store.Open(ctx, store.Options{DSN: "sqlite:" + path, Log: slog.New(slog.DiscardHandler), Backups: t.TempDir()}); err != nil {
+	if r.db, err = store.Open(ctx, store.Options{DSN: "sqlite:" + path, Log: slog.New(slog.DiscardHandler), Backups: t.TempDir(), Keeper: keeperAt(path)}); err != nil {
 		t.Fatal(err)
 	}
-	if r.ring, err = journal.OpenRing(ctx, r.db, site, [32]byte{1}, now); err != nil {
+	if r.ring, err = journal.OpenKeptRing(ctx, store.JournalKeys{Keeper: keeperAt(path)}, site, now); err != nil {
 		t.Fatal(err)
 	}
 	registry := &ingest.Registry{}

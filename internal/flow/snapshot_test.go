@@ -23,11 +23,11 @@ func TestASnapshotHoldsItsWholeFrame(t *testing.T) {
 	r.stop()
 
 	ctx := t.Context()
-	d, err := store.Open(ctx, store.Options{DSN: "sqlite:" + path, Backups: dir})
+	d, err := store.Open(ctx, store.Options{DSN: "sqlite:" + path, Backups: dir, Keeper: keeperAt(path)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := journal.OpenRing(ctx, d, site, [32]byte{1}, now)
+	ring, err := journal.OpenKeptRing(ctx, store.JournalKeys{Keeper: keeperAt(path)}, site, now)
 	if err != nil {
 		t.Fatal(err)
 	}

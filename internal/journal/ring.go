@@ -41,7 +41,7 @@ type KeyTable interface {
 type Ring struct {
 	table   KeyTable
 	site    vital.Site
-	root    cipher.AEAD
+	root    cipher.AEAD // nil: the table wraps the keys itself
 	now     func() vital.Instant
 	mutex   sync.Mutex // around everything that changes the table
 	ciphers sync.Map   // KeyID -> *ringKey
@@ -60,15 +60,24 @@ func OpenRing(ctx context.Context, table KeyTable, site vital.Site, root [32]byt
 	if err != nil {
 		return nil, fmt.Errorf("open key ring of site %s: %w", site, err)
 	}
-	r := &Ring{table: table, site: site, root: wrap, now: now}
+	return openRing(ctx, &Ring{table: table, site: site, root: wrap, now: now})
+}
+
+// OpenKeptRing is OpenRing for a table that wraps the keys itself: Wrapped of its
+// keys is the key.
+func OpenKeptRing(ctx context.Context, table KeyTable, site vital.Site, now func() vital.Instant) (*Ring, error) {
+	return openRing(ctx, &Ring{table: table, site: site, now: now})
+}
+
+func openRing(ctx context.Context, r *Ring) (*Ring, error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if err := r.load(ctx); err != nil {
-		return nil, fmt.Errorf("open key ring of site %s: %w", site, err)
+		return nil, fmt.Errorf("open key ring of site %s: %w", r.site, err)
 	}
 	if _, ok := r.ciphers.Load(KeyID(0)); !ok {
 		if err := r.add(ctx, 0, siteSubject); err != nil {
-			return nil, fmt.Errorf("open key ring of site %s: %w", site, err)
+			return nil, fmt.Errorf("open key ring of site %s: %w", r.site, err)
 		}
 	}
 	return r, nil
@@ -240,11 +249,9 @@ func (r *Ring) add(ctx context.Context, id KeyID, subject string) error {
 		return err
 	}
 	k := StoredKey{ID: id, Site: r.site, Subject: subject, Created: r.now()}
-	nonce := make([]byte, nonceSize, nonceSize+len(key)+sealSize)
-	if _, err := rand.Read(nonce); err != nil {
-		return fmt.Errorf("draw nonce: %w", err)
+	if k.Wrapped, err = r.wrap(k, key); err != nil {
+		return err
 	}
-	k.Wrapped = r.root.Seal(nonce, nonce, key[:], wrapData(k))
 	err = r.table.PutKey(ctx, k)
 	if vital.KindOf(err) == vital.Conflict && err != nil {
 		return r.load(ctx) // another process made it first: key 0 at the first start of a cluster
@@ -257,15 +264,53 @@ func (r *Ring) add(ctx context.Context, id KeyID, subject string) error {
 	return nil
 }
 
+func (r *Ring) wrap(k StoredKey, key [32]byte) ([]byte, error) {
+	if r.root == nil {
+		return key[:], nil
+	}
+	return closeKey(k, key, r.root)
+}
+
+func closeKey(k StoredKey, key [32]byte, root cipher.AEAD) ([]byte, error) {
+	nonce := make([]byte, nonceSize, nonceSize+len(key)+sealSize)
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, fmt.Errorf("draw nonce: %w", err)
+	}
+	return root.Seal(nonce, nonce, key[:], wrapData(k)), nil
+}
+
 func (r *Ring) unwrap(k StoredKey) (cipher.AEAD, error) {
+	key := k.Wrapped
+	if r.root != nil {
+		var err error
+		if key, err = openKey(k, r.root); err != nil {
+			return nil, err
+		}
+	}
+	if len(key) != 32 {
+		return nil, vital.Errorf(vital.Internal, "key %d of %s has %d bytes", k.ID, k.Subject, len(key))
+	}
+	return newCipher([32]byte(key))
+}
+
+// Unwrap returns a key that a root key wrapped.
+func Unwrap(k StoredKey, root [32]byte) ([]byte, error) {
+	wrap, err := newCipher(root)
+	if err != nil {
+		return nil, err
+	}
+	return openKey(k, wrap)
+}
+
+func openKey(k StoredKey, root cipher.AEAD) ([]byte, error) {
 	if len(k.Wrapped) < nonceSize {
 		return nil, vital.Errorf(vital.Internal, "key %d of %s: the wrapped key is cut off", k.ID, k.Subject)
 	}
-	key, err := r.root.Open(nil, k.Wrapped[:nonceSize], k.Wrapped[nonceSize:], wrapData(k))
+	key, err := root.Open(nil, k.Wrapped[:nonceSize], k.Wrapped[nonceSize:], wrapData(k))
 	if err != nil || len(key) != 32 {
 		return nil, vital.Errorf(vital.Precondition, "key %d of %s does not open: the root key is not the one that wrapped it", k.ID, k.Subject)
 	}
-	return newCipher([32]byte(key))
+	return key, nil
 }
 
 // wrapData binds a wrapped key to its row, so that rows cannot be exchanged.

@@ -1,12 +1,8 @@
 package journal_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -217,52 +213,5 @@ func TestManyAskForOneKeyAtOnce(t *testing.T) {
 	}
 	if keys, _ := table.Keys(ctx, vital.DefaultSite); len(keys) != 5 {
 		t.Errorf("%d keys were stored for 4 devices and the site", len(keys))
-	}
-}
-
-func TestRootKeyFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "root.key")
-	made, err := journal.LoadRoot(path)
-	if err != nil || made == ([32]byte{}) {
-		t.Fatalf("made %x, %v", made, err)
-	}
-	read, err := journal.LoadRoot(path)
-	if err != nil || read != made {
-		t.Errorf("read %x, %v; made %x", read, err, made)
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
-		t.Errorf("%d files lie beside it", len(left)-1)
-	}
-	other, err := journal.LoadRoot(filepath.Join(t.TempDir(), "root.key"))
-	if err != nil || other == made {
-		t.Errorf("two root keys are alike, %v", err)
-	}
-}
-
-func TestUnfitRootKeyFilesAreRefused(t *testing.T) {
-	digits := bytes.Repeat([]byte("0f"), 32)
-	for _, test := range []struct {
-		name  string
-		build func(path string) error
-	}{
-		{"readable by the group", func(p string) error { return errors.Join(os.WriteFile(p, digits, 0o600), os.Chmod(p, 0o640)) }},
-		{"readable by all", func(p string) error { return errors.Join(os.WriteFile(p, digits, 0o600), os.Chmod(p, 0o604)) }},
-		{"empty", func(p string) error { return os.WriteFile(p, nil, 0o600) }},
-		{"too short", func(p string) error { return os.WriteFile(p, digits[:62], 0o600) }},
-		{"not digits", func(p string) error { return os.WriteFile(p, bytes.Repeat([]byte("xy"), 32), 0o600) }},
-		{"a directory", func(p string) error { return os.Mkdir(p, 0o700) }},
-		{"a link", func(p string) error { return os.Symlink("/dev/null", p) }},
-	} {
-		path := filepath.Join(t.TempDir(), "root.key")
-		if err := test.build(path); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := journal.LoadRoot(path); err == nil || vital.KindOf(err) != vital.Precondition {
-			t.Errorf("%s: %v", test.name, err)
-		}
 	}
 }

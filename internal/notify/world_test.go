@@ -16,6 +16,7 @@ import (
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/notify"
+	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/person"
 	"github.com/vigilcare/vigil/vital"
@@ -65,7 +66,7 @@ var staff = []string{"anna", "ben", "lea", "sam"}
 func newWorld(t testing.TB, dir string) *world {
 	t.Helper()
 	ctx := context.Background()
-	db := got(store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(dir, "vigil.db")}))(t)
+	db := got(store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(dir, "vigil.db"), Keeper: seal.Ephemeral()}))(t)
 	w := &world{t: t, store: db, alarms: map[string]alarm.Alarm{}, phone: &phones{}}
 	if wards, _ := db.Wards(ctx, everything); len(wards) == 0 {
 		w.furnish(ctx)

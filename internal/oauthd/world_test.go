@@ -47,7 +47,7 @@ func entry(action string) audit.Entry {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	ctx := t.Context()
-	db, err := store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(t.TempDir(), "vigil.db")})
+	db, err := store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(t.TempDir(), "vigil.db"), Keeper: seal.Ephemeral()})
 	if err != nil {
 		t.Fatal(err)
 	}

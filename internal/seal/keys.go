@@ -113,6 +113,27 @@ func (k *Keeper) Add(ctx context.Context, key Key, secret []byte) error {
 	return k.add(ctx, key, secret)
 }
 
+// Adopt is Add for a key that was kept elsewhere, wrapped by the root key itself;
+// open unwraps it. What is there already stays.
+func (k *Keeper) Adopt(ctx context.Context, key Key, open func(root [32]byte) ([]byte, error)) error {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if _, ok := k.keys[key.ID]; ok {
+		return nil
+	}
+	if err := k.found(ctx); err != nil {
+		return err
+	}
+	if key.Destroyed.Known() {
+		return k.swap(ctx, k.root, []Key{key})
+	}
+	secret, err := open(k.root.secret)
+	if err != nil {
+		return err
+	}
+	return k.add(ctx, key, secret)
+}
+
 // Destroy destroys every key of a subject. Everything ever sealed with them is
 // gone, in the store, the journal and every backup. It leaves a tombstone, also
 // when there never was a key; destroying again destroys what came since.

@@ -37,10 +37,6 @@ func (r Root) derive(what string, n int) []byte {
 // Check returns a value that tells root keys apart and says nothing about them.
 func (r Root) Check() string { return hex.EncodeToString(r.derive("check", 8)) }
 
-// Secret returns the bytes themselves, for what was wrapped before keys had a
-// store of their own.
-func (r Root) Secret() [32]byte { return r.secret }
-
 func (r Root) aead() cipher.AEAD {
 	block, err := aes.NewCipher(r.derive("wrap", 32))
 	if err != nil {

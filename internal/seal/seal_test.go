@@ -304,3 +304,49 @@ func TestRootByCredential(t *testing.T) {
 	must(t, os.Rename(next, place.Path()))
 	opens(t, w.open(t), "site", "a/b/c", b, "secret")
 }
+
+func TestRootKeyIsMadeOnce(t *testing.T) {
+	w := newWorld(t)
+	w.open(t)
+	made, err := os.ReadFile(w.place.Path())
+	must(t, err)
+	w.open(t)
+	again, err := os.ReadFile(w.place.Path())
+	must(t, err)
+	info, err := os.Stat(w.place.Path())
+	must(t, err)
+	if !bytes.Equal(made, again) || len(made) != 65 || info.Mode().Perm() != 0o600 {
+		t.Errorf("made %d bytes, again %d, mode %v", len(made), len(again), info.Mode())
+	}
+	if left, _ := os.ReadDir(w.dir); len(left) != 1 {
+		t.Errorf("%d files lie beside it", len(left)-1)
+	}
+}
+
+// Covers: ASVS-13.3.1
+func TestUnfitRootKeyFilesAreRefused(t *testing.T) {
+	digits := bytes.Repeat([]byte("0f"), 32)
+	for _, test := range []struct {
+		name  string
+		build func(path string) error
+	}{
+		{"readable by the group", func(p string) error { return errors.Join(os.WriteFile(p, digits, 0o600), os.Chmod(p, 0o640)) }},
+		{"readable by all", func(p string) error { return errors.Join(os.WriteFile(p, digits, 0o600), os.Chmod(p, 0o604)) }},
+		{"empty", func(p string) error { return os.WriteFile(p, nil, 0o600) }},
+		{"too short", func(p string) error { return os.WriteFile(p, digits[:62], 0o600) }},
+		{"not digits", func(p string) error { return os.WriteFile(p, bytes.Repeat([]byte("xy"), 32), 0o600) }},
+		{"a directory", func(p string) error { return os.Mkdir(p, 0o700) }},
+		{"a link", func(p string) error { return os.Symlink("/dev/null", p) }},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "root.key")
+		place, err := seal.PlaceOf("", dir, "")
+		must(t, err)
+		if err := test.build(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := seal.Open(ctx, seal.Options{Table: &seal.Memory{}, Root: place, Now: clock}); err == nil || vital.KindOf(err) != vital.Precondition {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}

@@ -18,17 +18,21 @@ type Bearing struct {
 // BearingOf returns it, with the age at that time.
 func (d *DB) BearingOf(ctx context.Context, site vital.Site, patient vital.PatientID, at vital.Instant) (Bearing, error) {
 	type row struct {
-		birth string
-		demo  bool
+		sealed []byte
+		demo   bool
 	}
-	q := ask(`SELECT COALESCE(n.birth, ''), p.demo FROM patient p LEFT JOIN person n ON n.site = p.site AND n.patient = p.id
+	q := ask(`SELECT n.body, p.demo FROM patient p LEFT JOIN person n ON n.site = p.site AND n.patient = p.id
 		WHERE p.site = ? AND p.id = ?`, site, patient)
-	r, err := one(ctx, d.read, q, fmt.Sprintf("patient %s", patient), func(scan func(...any) error, r *row) error { return scan(&r.birth, &r.demo) })
+	r, err := one(ctx, d.read, q, fmt.Sprintf("patient %s", patient), func(scan func(...any) error, r *row) error { return scan(&r.sealed, &r.demo) })
 	if err != nil {
 		return Bearing{}, err
 	}
+	var body personBody
+	if _, err := d.unsealJSON(ctx, site, patient, personPlace(patient), r.sealed, &body); err != nil {
+		return Bearing{}, err
+	}
 	b := Bearing{AgeYears: -1, Demo: r.demo}
-	if age, err := person.AgeOn(r.birth, at.Time()); err == nil {
+	if age, err := person.AgeOn(body.Birth, at.Time()); err == nil {
 		b.AgeYears = float64(age.Years) + float64(age.Months)/12
 	}
 	return b, nil

@@ -214,8 +214,12 @@ func (d *DB) Observe(ctx context.Context, e audit.Entry, o Observation) (Observa
 				return vital.Errorf(vital.Invalid, "item %q: want a number with its unit, or a code", i.Metric)
 			}
 		}
+		note, err := d.seal(ctx, e.Site, o.Patient, notePlace(o.ID), []byte(cleanText(o.Note)))
+		if err != nil {
+			return err
+		}
 		if _, err := t.exec("INSERT INTO observation (site, id, patient, at, by_whom, items, note) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-			e.Site, o.ID, o.Patient, o.At, o.By, list(o.Items), o.Note); err != nil {
+			e.Site, o.ID, o.Patient, o.At, o.By, list(o.Items), note); err != nil {
 			return err
 		}
 		return t.control(e.Site, ControlObserve, o.At, o)
@@ -227,7 +231,11 @@ func (d *DB) Observations(ctx context.Context, r Rows, patient vital.PatientID, 
 	q := ask("SELECT o.id, o.patient, o.at, o.by_whom, o.items, o.note FROM observation o WHERE o.site = ? AND o.patient = ? AND o.at >= ?", r.Site, patient, from).
 		when(to != 0, " AND o.at < ?", to).seesKind(r, "o.patient", vital.DataNotes).add(" ORDER BY o.at, o.id")
 	return collect(ctx, d.read, q, func(scan func(...any) error, o *Observation) error {
-		return scan(&o.ID, &o.Patient, &o.At, &o.By, listOf[ObservedItem]{&o.Items}, &o.Note)
+		var note []byte
+		if err := scan(&o.ID, &o.Patient, &o.At, &o.By, listOf[ObservedItem]{&o.Items}, &note); err != nil {
+			return err
+		}
+		return d.unsealText(ctx, r.Site, o.Patient, notePlace(o.ID), note, &o.Note)
 	})
 }
 
@@ -244,8 +252,12 @@ func (d *DB) Annotate(ctx context.Context, e audit.Entry, a Annotation) (Annotat
 		if a.At == 0 || strings.TrimSpace(a.Text) == "" {
 			return vital.Errorf(vital.Invalid, "an annotation needs a time and a text")
 		}
-		_, err := t.exec("INSERT INTO annotation (site, id, patient, at, by_whom, kind, text) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-			e.Site, a.ID, a.Patient, a.At, a.By, a.Kind, a.Text)
+		text, err := d.seal(ctx, e.Site, a.Patient, remarkPlace(a.ID), []byte(cleanText(a.Text)))
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO annotation (site, id, patient, at, by_whom, kind, text) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+			e.Site, a.ID, a.Patient, a.At, a.By, a.Kind, text)
 		return err
 	})
 }
@@ -255,7 +267,11 @@ func (d *DB) Annotations(ctx context.Context, r Rows, patient vital.PatientID, f
 	q := ask("SELECT a.id, a.patient, a.at, a.by_whom, a.kind, a.text FROM annotation a WHERE a.site = ? AND a.patient = ? AND a.at >= ?", r.Site, patient, from).
 		when(to != 0, " AND a.at < ?", to).seesKind(r, "a.patient", vital.DataNotes).add(" ORDER BY a.at, a.id")
 	return collect(ctx, d.read, q, func(scan func(...any) error, a *Annotation) error {
-		return scan(&a.ID, &a.Patient, &a.At, &a.By, &a.Kind, &a.Text)
+		var text []byte
+		if err := scan(&a.ID, &a.Patient, &a.At, &a.By, &a.Kind, &text); err != nil {
+			return err
+		}
+		return d.unsealText(ctx, r.Site, a.Patient, remarkPlace(a.ID), text, &a.Text)
 	})
 }
 
@@ -276,8 +292,8 @@ func (d *DB) Timeline(ctx context.Context, r Rows, patient vital.PatientID, from
 	}
 	q := new(query)
 	for i, part := range []struct{ text, data string }{
-		{"SELECT o.at AS at, 'observation' AS kind, o.note AS text, o.by_whom AS by_whom, o.id AS ref FROM observation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
-		{"SELECT o.at, 'annotation', o.text, o.by_whom, o.id FROM annotation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
+		{"SELECT o.at AS at, 'observation' AS kind, '' AS text, o.by_whom AS by_whom, o.id AS ref FROM observation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
+		{"SELECT o.at, 'annotation', '', o.by_whom, o.id FROM annotation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
 		{"SELECT o.effective_ms, 'event', o.kind || ' ' || o.code || ' ' || o.text, o.device, '' FROM event o WHERE o.superseded = 0 AND o.kind <> 'beat' AND o.site = ? AND o.patient = ? AND o.effective_ms >= ? AND o.effective_ms < ?", kind(vital.DataVitals)},
 		{"SELECT o.from_ms, 'binding', 'bound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), o.by_whom, o.id FROM binding o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataLocation)},
 		{"SELECT o.to_ms, 'binding', 'unbound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), '', o.id FROM binding o WHERE o.to_ms > 0 AND o.site = ? AND o.patient = ? AND o.to_ms >= ? AND o.to_ms < ?", kind(vital.DataLocation)},
@@ -291,6 +307,9 @@ func (d *DB) Timeline(ctx context.Context, r Rows, patient vital.PatientID, from
 	all, err := collect(ctx, d.read, q, func(scan func(...any) error, m *Moment) error {
 		return scan(&m.At, &m.Kind, &m.Text, &m.By, &m.Ref)
 	})
+	if err == nil {
+		err = d.readNotes(ctx, r, patient, from, to, all)
+	}
 	for i := range all {
 		all[i].Text = strings.Join(strings.Fields(all[i].Text), " ")
 	}
@@ -298,4 +317,29 @@ func (d *DB) Timeline(ctx context.Context, r Rows, patient vital.PatientID, from
 		return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Ref, b.Ref), strings.Compare(a.Text, b.Text))
 	})
 	return all, err
+}
+
+// readNotes puts the texts into a timeline that are sealed.
+func (d *DB) readNotes(ctx context.Context, r Rows, patient vital.PatientID, from, to vital.Instant, moments []Moment) error {
+	rounds, err := d.Observations(ctx, r, patient, from, to)
+	if err != nil {
+		return err
+	}
+	remarks, err := d.Annotations(ctx, r, patient, from, to)
+	if err != nil {
+		return err
+	}
+	texts := make(map[string]string, len(rounds)+len(remarks))
+	for _, o := range rounds {
+		texts["observation "+o.ID] = o.Note
+	}
+	for _, a := range remarks {
+		texts["annotation "+a.ID] = a.Text
+	}
+	for i := range moments {
+		if text := texts[moments[i].Kind+" "+moments[i].Ref]; text != "" {
+			moments[i].Text = text
+		}
+	}
+	return nil
 }

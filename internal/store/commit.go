@@ -295,7 +295,11 @@ func putSeen(t *tx, b *Batch) error {
 func putProblems(t *tx, b *Batch) error {
 	in := t.insert("INSERT INTO problem (site, device, credential, at, part, frame, idx, format, reason, preview)", 10, "")
 	for _, p := range b.Problems {
-		in.add(b.Site, p.Device, p.Credential, p.At, p.Position.Partition, p.Position.Frame, p.Position.Index, p.Format, p.Reason, p.Preview)
+		preview, err := t.d.seal(t.ctx, b.Site, "", previewPlace, []byte(cleanText(p.Preview)))
+		if err != nil {
+			return err
+		}
+		in.add(b.Site, p.Device, p.Credential, p.At, p.Position.Partition, p.Position.Frame, p.Position.Index, p.Format, p.Reason, preview)
 	}
 	return in.done("problems")
 }

@@ -49,8 +49,13 @@ func (t *tx) decide(site vital.Site, kind string, at vital.Instant, body any) (i
 	if err != nil {
 		return 0, fmt.Errorf("write the control %s: %w", kind, err)
 	}
-	err = t.row("INSERT INTO control (site, at, kind, body, journalled) VALUES ($1, $2, $3, $4, $5) RETURNING id",
-		site, at, kind, string(b), false).Scan(&id)
+	patient := patientIn(b)
+	sealed, err := t.d.seal(t.ctx, site, patient, controlPlace, b)
+	if err != nil {
+		return 0, fmt.Errorf("write the control %s: %w", kind, err)
+	}
+	err = t.row("INSERT INTO control (site, patient, at, kind, body, journalled) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+		site, patient, at, kind, sealed, false).Scan(&id)
 	return id, err
 }
 
@@ -64,16 +69,25 @@ func (d *DB) NewestControl(ctx context.Context, site vital.Site) (int64, error) 
 // ControlsAfter returns what the flow has not journalled yet and is newer than
 // one that it has, oldest first.
 func (d *DB) ControlsAfter(ctx context.Context, site vital.Site, after int64, limit int) ([]Control, error) {
-	q := ask("SELECT id, at, kind, body FROM control WHERE site = ? AND journalled = ? AND id > ? ORDER BY id LIMIT ?", site, false, after, limit)
-	return collect(ctx, d.read, q, func(scan func(...any) error, c *Control) error {
-		return scan(&c.ID, &c.At, &c.Kind, &c.Body)
-	})
+	q := ask("SELECT id, patient, at, kind, body FROM control WHERE site = ? AND journalled = ? AND id > ? ORDER BY id LIMIT ?", site, false, after, limit)
+	return collect(ctx, d.read, q, d.scanControl(ctx, site))
 }
 
 // PendingControls returns what the flow has not journalled yet, oldest first.
 func (d *DB) PendingControls(ctx context.Context, site vital.Site, limit int) ([]Control, error) {
-	q := ask("SELECT id, at, kind, body FROM control WHERE site = ? AND journalled = ? ORDER BY id LIMIT ?", site, false, atMost(limit, 100))
-	return collect(ctx, d.read, q, func(scan func(...any) error, c *Control) error {
-		return scan(&c.ID, &c.At, &c.Kind, &c.Body)
-	})
+	q := ask("SELECT id, patient, at, kind, body FROM control WHERE site = ? AND journalled = ? ORDER BY id LIMIT ?", site, false, atMost(limit, 100))
+	return collect(ctx, d.read, q, d.scanControl(ctx, site))
+}
+
+func (d *DB) scanControl(ctx context.Context, site vital.Site) func(scan func(...any) error, c *Control) error {
+	return func(scan func(...any) error, c *Control) error {
+		var patient vital.PatientID
+		var sealed []byte
+		if err := scan(&c.ID, &patient, &c.At, &c.Kind, &sealed); err != nil {
+			return err
+		}
+		var err error
+		c.Body, err = d.unseal(ctx, site, patient, controlPlace, sealed)
+		return err
+	}
 }

@@ -72,20 +72,28 @@ func (t *tx) addDelivery(site vital.Site, d Delivery) error {
 }
 
 const selectDeliveries = `SELECT d.id, d.page, d.alarm, d.person, d.channel, d.kind, d.level, d.priority, d.state, d.attempts, d.at, d.changed,
-	d.next_ms, d.reason, d.replaces, COALESCE(a.name, ''), COALESCE(c.address, ''), p.kind
+	d.next_ms, d.reason, d.replaces, COALESCE(a.name, ''), c.body, p.kind
 	FROM delivery d JOIN page p ON p.site = d.site AND p.id = d.page
 	LEFT JOIN account a ON a.site = d.site AND a.id = d.person LEFT JOIN channel c ON c.site = d.site AND c.id = d.channel
 	WHERE d.site = ?`
 
-func scanDelivery(scan func(...any) error, d *Delivery) error {
-	return scan(&d.ID, &d.Page, &d.Alarm, &d.Person, &d.Channel, &d.Kind, &d.Level, &d.Priority, &d.State, &d.Attempts, &d.At, &d.Changed,
-		&d.Next, &d.Reason, &d.Replaces, &d.Name, &d.Address, &d.Told)
+func (d *DB) scanDelivery(ctx context.Context, site vital.Site) func(scan func(...any) error, v *Delivery) error {
+	return func(scan func(...any) error, v *Delivery) error {
+		var sealed []byte
+		if err := scan(&v.ID, &v.Page, &v.Alarm, &v.Person, &v.Channel, &v.Kind, &v.Level, &v.Priority, &v.State, &v.Attempts, &v.At, &v.Changed,
+			&v.Next, &v.Reason, &v.Replaces, &v.Name, &sealed, &v.Told); err != nil {
+			return err
+		}
+		b, err := d.openChannel(ctx, site, v.Channel, sealed)
+		v.Address = b.Address
+		return err
+	}
 }
 
 // DeliveriesOf lists every message of an alarm, oldest first.
 func (d *DB) DeliveriesOf(ctx context.Context, r Rows, alarm string) ([]Delivery, error) {
 	q := ask(selectDeliveries, r.Site).add(" AND d.alarm = ?", alarm).seesAlarm(r, "p.patient").add(" ORDER BY d.at, d.level, d.id")
-	all, err := collect(ctx, d.read, q, scanDelivery)
+	all, err := collect(ctx, d.read, q, d.scanDelivery(ctx, r.Site))
 	if err != nil {
 		return nil, fmt.Errorf("deliveries of alarm %s: %w", alarm, err)
 	}
@@ -95,12 +103,12 @@ func (d *DB) DeliveriesOf(ctx context.Context, r Rows, alarm string) ([]Delivery
 // DeliveriesTo lists what was sent to a person since then, newest first.
 func (d *DB) DeliveriesTo(ctx context.Context, site vital.Site, person string, since vital.Instant, limit int) ([]Delivery, error) {
 	q := ask(selectDeliveries, site).add(" AND d.person = ? AND d.at >= ? ORDER BY d.at DESC, d.id LIMIT ?", person, since, atMost(limit, 100))
-	return collect(ctx, d.read, q, scanDelivery)
+	return collect(ctx, d.read, q, d.scanDelivery(ctx, site))
 }
 
 // Delivery returns one delivery.
 func (d *DB) Delivery(ctx context.Context, site vital.Site, id string) (Delivery, error) {
-	return one(ctx, d.read, ask(selectDeliveries, site).add(" AND d.id = ?", id), "delivery "+id, scanDelivery)
+	return one(ctx, d.read, ask(selectDeliveries, site).add(" AND d.id = ?", id), "delivery "+id, d.scanDelivery(ctx, site))
 }
 
 // Errand is a delivery that is due, with what its text is made of.
@@ -119,24 +127,31 @@ type Errand struct {
 }
 
 const selectErrands = `SELECT d.id, d.page, d.alarm, d.person, d.channel, d.kind, d.level, d.priority, d.state, d.attempts, d.at, d.changed,
-	d.next_ms, d.reason, d.replaces, COALESCE(u.name, ''), COALESCE(c.address, ''), p.kind,
+	d.next_ms, d.reason, d.replaces, COALESCE(u.name, ''), c.body, p.kind,
 	p.patient, p.ward, COALESCE(w.name, ''), COALESCE(w.zone, ''), COALESCE(b.label, ''), p.technical, p.at,
-	COALESCE(c.quiet_from, -1), COALESCE(c.quiet_to, -1), COALESCE(c.secret, ''), CASE WHEN c.removed > 0 THEN '' ELSE COALESCE(c.state, '') END
+	COALESCE(c.quiet_from, -1), COALESCE(c.quiet_to, -1), CASE WHEN c.removed > 0 THEN '' ELSE COALESCE(c.state, '') END
 	FROM delivery d JOIN page p ON p.site = d.site AND p.id = d.page
 	LEFT JOIN ward w ON w.site = p.site AND w.id = p.ward
 	LEFT JOIN alarm l ON l.site = p.site AND l.id = p.alarm LEFT JOIN bed b ON b.site = l.site AND b.id = l.bed
 	LEFT JOIN account u ON u.site = d.site AND u.id = d.person LEFT JOIN channel c ON c.site = d.site AND c.id = d.channel
 	WHERE d.site = ? AND d.state IN ('queued', 'handing-over')`
 
-func scanErrand(scan func(...any) error, e *Errand) error {
-	d, q := &e.Delivery, Quiet{}
-	err := scan(&d.ID, &d.Page, &d.Alarm, &d.Person, &d.Channel, &d.Kind, &d.Level, &d.Priority, &d.State, &d.Attempts, &d.At, &d.Changed,
-		&d.Next, &d.Reason, &d.Replaces, &d.Name, &d.Address, &d.Told,
-		&e.Patient, &e.Ward, &e.WardName, &e.Zone, &e.Bed, &e.Technical, &e.Raised, &q.From, &q.To, &e.Secret, &e.Standing)
-	if q.From >= 0 {
-		e.Quiet = &q
+func (d *DB) scanErrand(ctx context.Context, site vital.Site) func(scan func(...any) error, e *Errand) error {
+	return func(scan func(...any) error, e *Errand) error {
+		v, q := &e.Delivery, Quiet{}
+		var sealed []byte
+		if err := scan(&v.ID, &v.Page, &v.Alarm, &v.Person, &v.Channel, &v.Kind, &v.Level, &v.Priority, &v.State, &v.Attempts, &v.At, &v.Changed,
+			&v.Next, &v.Reason, &v.Replaces, &v.Name, &sealed, &v.Told,
+			&e.Patient, &e.Ward, &e.WardName, &e.Zone, &e.Bed, &e.Technical, &e.Raised, &q.From, &q.To, &e.Standing); err != nil {
+			return err
+		}
+		if q.From >= 0 {
+			e.Quiet = &q
+		}
+		b, err := d.openChannel(ctx, site, v.Channel, sealed)
+		v.Address, e.Secret = b.Address, b.Secret
+		return err
 	}
-	return err
 }
 
 // Due lists what is to be handed over by now, oldest first: of high priority, or
@@ -145,7 +160,7 @@ func scanErrand(scan func(...any) error, e *Errand) error {
 func (d *DB) Due(ctx context.Context, site vital.Site, at vital.Instant, high bool, limit int) ([]Errand, error) {
 	q := ask(selectErrands, site).when(high, " AND d.priority = ?", vital.High).when(!high, " AND d.priority < ?", vital.High).
 		add(" AND d.next_ms <= ? ORDER BY d.priority DESC, d.next_ms, d.id LIMIT ?", at, limit)
-	all, err := collect(ctx, d.read, q, scanErrand)
+	all, err := collect(ctx, d.read, q, d.scanErrand(ctx, site))
 	if err != nil {
 		return nil, fmt.Errorf("find what is to be sent: %w", err)
 	}

@@ -146,7 +146,7 @@ func (d *DB) Pagings(ctx context.Context, site vital.Site, at vital.Instant, lim
 	for i, g := range all {
 		ids[i], place[g.ID] = g.ID, i
 	}
-	sent, err := collect(ctx, d.read, in(ask(selectDeliveries, site).add(" AND d.page "), ids).add(" ORDER BY d.at, d.id"), scanDelivery)
+	sent, err := collect(ctx, d.read, in(ask(selectDeliveries, site).add(" AND d.page "), ids).add(" ORDER BY d.at, d.id"), d.scanDelivery(ctx, site))
 	if err != nil {
 		return nil, fmt.Errorf("find pages to go on with: %w", err)
 	}
@@ -258,7 +258,7 @@ func (d *DB) Stop(ctx context.Context, site vital.Site, stop Call, at vital.Inst
 			return err
 		}
 		told, err := collect(t.ctx, t.sql, ask(selectDeliveries, site).add(` AND d.alarm = ? AND p.at <= ? AND p.kind NOT IN ('stop', 'emergency') AND d.replaces = ?
-			AND d.state IN ('handed-over', 'delivered', 'seen', 'acknowledged') ORDER BY d.at, d.id`, stop.Alarm, upTo, true), scanDelivery)
+			AND d.state IN ('handed-over', 'delivered', 'seen', 'acknowledged') ORDER BY d.at, d.id`, stop.Alarm, upTo, true), t.d.scanDelivery(t.ctx, site))
 		if err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func (d *DB) SetChannels(ctx context.Context, e audit.Entry, user vital.UserID, 
 		if len(channels) > mostChannels {
 			return vital.Errorf(vital.TooMuch, "at most %d channels", mostChannels)
 		}
-		old, err := collect(t.ctx, t.sql, ask(selectChannels, e.Site).add(" AND account = ? AND removed = 0", user), scanChannel)
+		old, err := collect(t.ctx, t.sql, ask(selectChannels, e.Site).add(" AND account = ? AND removed = 0", user), d.scanChannel(ctx, e.Site))
 		if err != nil {
 			return err
 		}
@@ -104,22 +104,44 @@ func (t *tx) putChannel(site vital.Site, c Channel) error {
 			return vital.Errorf(vital.Invalid, "quiet hours: want times from 00:00 to 23:59")
 		}
 	}
-	_, err := t.exec(`INSERT INTO channel (site, id, account, kind, address, secret, position, quiet_from, quiet_to, state, verified, created, removed)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)
+	sealed, err := t.d.sealJSON(t.ctx, site, "", channelPlace(c.ID), channelBody{c.Address, c.Secret})
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`INSERT INTO channel (site, id, account, kind, body, position, quiet_from, quiet_to, state, verified, created, removed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)
 		ON CONFLICT (site, id) DO UPDATE SET position = excluded.position, quiet_from = excluded.quiet_from, quiet_to = excluded.quiet_to, removed = 0`,
-		site, c.ID, c.User, c.Kind, c.Address, c.Secret, c.Order, from, to, c.State, c.Verified, c.Created)
+		site, c.ID, c.User, c.Kind, sealed, c.Order, from, to, c.State, c.Verified, c.Created)
 	return err
 }
 
-const selectChannels = `SELECT id, account, kind, address, secret, position, quiet_from, quiet_to, state, verified, created FROM channel WHERE site = ?`
+const selectChannels = `SELECT id, account, kind, body, position, quiet_from, quiet_to, state, verified, created FROM channel WHERE site = ?`
 
-func scanChannel(scan func(...any) error, c *Channel) error {
-	var q Quiet
-	err := scan(&c.ID, &c.User, &c.Kind, &c.Address, &c.Secret, &c.Order, &q.From, &q.To, &c.State, &c.Verified, &c.Created)
-	if q.From >= 0 {
-		c.Quiet = &q
+// channelBody is what is sealed of a channel.
+type channelBody struct {
+	Address string `json:"address,omitempty"`
+	Secret  string `json:"secret,omitempty"`
+}
+
+func (d *DB) scanChannel(ctx context.Context, site vital.Site) func(scan func(...any) error, c *Channel) error {
+	return func(scan func(...any) error, c *Channel) error {
+		var q Quiet
+		var sealed []byte
+		if err := scan(&c.ID, &c.User, &c.Kind, &sealed, &c.Order, &q.From, &q.To, &c.State, &c.Verified, &c.Created); err != nil {
+			return err
+		}
+		if q.From >= 0 {
+			c.Quiet = &q
+		}
+		b, err := d.openChannel(ctx, site, c.ID, sealed)
+		c.Address, c.Secret = b.Address, b.Secret
+		return err
 	}
-	return err
+}
+
+func (d *DB) openChannel(ctx context.Context, site vital.Site, id string, sealed []byte) (b channelBody, err error) {
+	_, err = d.unsealJSON(ctx, site, "", channelPlace(id), sealed, &b)
+	return b, err
 }
 
 // ChannelsOf lists the channels of users, each one's in order.
@@ -128,7 +150,7 @@ func (d *DB) ChannelsOf(ctx context.Context, site vital.Site, users ...vital.Use
 		return nil, nil
 	}
 	q := in(ask(selectChannels, site).add(" AND removed = 0 AND account "), users).add(" ORDER BY account, position, id")
-	all, err := collect(ctx, d.read, q, scanChannel)
+	all, err := collect(ctx, d.read, q, d.scanChannel(ctx, site))
 	if err != nil {
 		return nil, fmt.Errorf("channels: %w", err)
 	}
@@ -137,7 +159,7 @@ func (d *DB) ChannelsOf(ctx context.Context, site vital.Site, users ...vital.Use
 
 // Channel returns one channel, also one that was removed since.
 func (d *DB) Channel(ctx context.Context, site vital.Site, id string) (Channel, error) {
-	return one(ctx, d.read, ask(selectChannels, site).add(" AND id = ?", id), "channel "+id, scanChannel)
+	return one(ctx, d.read, ask(selectChannels, site).add(" AND id = ?", id), "channel "+id, d.scanChannel(ctx, site))
 }
 
 // KillChannel notes that the receiver said that this address is no more.

@@ -10,9 +10,13 @@ import (
 // PutEvidence keeps what an alarm rests on. It is gathered once: a second one is
 // left aside.
 func (d *DB) PutEvidence(ctx context.Context, site vital.Site, alarm string, patient vital.PatientID, at vital.Instant, body []byte) error {
-	err := d.transact(ctx, func(t *tx) error {
+	sealed, err := d.seal(ctx, site, patient, evidencePlace(alarm), body)
+	if err != nil {
+		return fmt.Errorf("keep what alarm %s rests on: %w", alarm, err)
+	}
+	err = d.transact(ctx, func(t *tx) error {
 		_, err := t.exec("INSERT INTO alarm_evidence (site, alarm, patient, at, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (site, alarm) DO NOTHING",
-			site, alarm, patient, at, body)
+			site, alarm, patient, at, notNil(sealed))
 		return err
 	})
 	if err != nil {
@@ -23,8 +27,17 @@ func (d *DB) PutEvidence(ctx context.Context, site vital.Site, alarm string, pat
 
 // EvidenceOf returns it; NotFound when it has not been gathered yet.
 func (d *DB) EvidenceOf(ctx context.Context, r Rows, alarm string) ([]byte, error) {
-	q := ask("SELECT e.body FROM alarm_evidence e WHERE e.site = ? AND e.alarm = ?", r.Site, alarm).seesAlarm(r, "e.patient")
-	return one(ctx, d.read, q, "evidence of alarm "+alarm, scanInto[[]byte])
+	q := ask("SELECT e.patient, e.body FROM alarm_evidence e WHERE e.site = ? AND e.alarm = ?", r.Site, alarm).seesAlarm(r, "e.patient")
+	return one(ctx, d.read, q, "evidence of alarm "+alarm, func(scan func(...any) error, body *[]byte) error {
+		var patient vital.PatientID
+		var sealed []byte
+		if err := scan(&patient, &sealed); err != nil {
+			return err
+		}
+		var err error
+		*body, err = d.unseal(ctx, r.Site, patient, evidencePlace(alarm), sealed)
+		return err
+	})
 }
 
 // WithoutEvidence lists alarms about patients that were raised in [from, to) and

@@ -9,7 +9,7 @@ func OpenTraced(ctx context.Context, o Options, trace func(version, statement in
 	if err != nil {
 		return nil, err
 	}
-	if err := d.migrate(ctx, o.Backups, trace); err != nil {
+	if err := d.begin(ctx, o.Backups, trace); err != nil {
 		d.Close()
 		return nil, err
 	}
@@ -41,4 +41,15 @@ func (d *DB) FailSync() {
 		d.dialect.kind = kind
 		return errDisk
 	}
+}
+
+// MigrationNamed returns the number of a migration.
+func MigrationNamed(name string) (int, error) {
+	all, err := migrations(sqlite{}.dialect().words)
+	for _, m := range all {
+		if m.name == name {
+			return m.version, err
+		}
+	}
+	return 0, err
 }

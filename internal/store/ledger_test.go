@@ -26,7 +26,7 @@ func marked(t *testing.T, dsn string) (*store.DB, *audit.Key) {
 
 func markedWith(t *testing.T, dsn string, key *audit.Key) *store.DB {
 	t.Helper()
-	d, err := store.Open(t.Context(), store.Options{DSN: dsn, Backups: t.TempDir(), Ledger: key})
+	d, err := store.Open(t.Context(), store.Options{DSN: dsn, Backups: t.TempDir(), Ledger: key, Keeper: keeperOf(dsn)})
 	must(t, err)
 	t.Cleanup(func() { d.Close() })
 	return d
@@ -195,7 +195,7 @@ func TestOldEntriesAreTakenIn(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {
 		ledger := 13
 		stop := fmt.Errorf("stop before the ledger")
-		d, err := store.OpenTraced(t.Context(), store.Options{DSN: dsn, Backups: t.TempDir()}, func(version, statement int) error {
+		d, err := store.OpenTraced(t.Context(), store.Options{DSN: dsn, Backups: t.TempDir(), Keeper: keeperOf(dsn)}, func(version, statement int) error {
 			if version == ledger {
 				return stop
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -149,6 +150,10 @@ func (d *DB) migrate(ctx context.Context, backups string, trace func(version, st
 		}
 		d.log.Info("schema migrated", "version", m.version, "name", m.name)
 	}
+	if from > 0 && slices.ContainsFunc(todo, func(m migration) bool { return m.name == "seal" }) {
+		d.log.Warn("names, notes and addresses are sealed now; the copy made before still holds them readable: remove it once you are content", "folder", backups)
+		return d.dialect.compact(ctx, d, sealedTables)
+	}
 	return nil
 }
 
@@ -172,6 +177,11 @@ func (d *DB) apply(ctx context.Context, m migration, trace func(version, stateme
 			}
 			if _, err := t.exec(s); err != nil {
 				return fmt.Errorf("statement %d: %w", i+1, err)
+			}
+		}
+		if m.name == "seal" {
+			if err := t.sealRows(); err != nil {
+				return fmt.Errorf("seal what was readable: %w", err)
 			}
 		}
 		if m.name == "ledger" {

@@ -19,7 +19,13 @@ type MQTTSession struct {
 func (d *DB) MQTTSessions(ctx context.Context, site vital.Site) ([]MQTTSession, error) {
 	q := ask("SELECT client, principal, expires, body FROM mqtt_session WHERE site = ? ORDER BY client", site)
 	return collect(ctx, d.read, q, func(scan func(...any) error, s *MQTTSession) error {
-		return scan(&s.Client, &s.Principal, &s.Expires, &s.Body)
+		var sealed []byte
+		if err := scan(&s.Client, &s.Principal, &s.Expires, &sealed); err != nil {
+			return err
+		}
+		var err error
+		s.Body, err = d.unseal(ctx, site, "", sessionPlace(s.Client), sealed)
+		return err
 	})
 }
 
@@ -36,7 +42,13 @@ type Retained struct {
 func (d *DB) RetainedAll(ctx context.Context, site vital.Site) ([]Retained, error) {
 	q := ask("SELECT topic, qos, body, at, expires FROM mqtt_retained WHERE site = ? ORDER BY topic", site)
 	return collect(ctx, d.read, q, func(scan func(...any) error, r *Retained) error {
-		return scan(&r.Topic, &r.QoS, &r.Body, &r.At, &r.Expires)
+		var sealed []byte
+		if err := scan(&r.Topic, &r.QoS, &sealed, &r.At, &r.Expires); err != nil {
+			return err
+		}
+		var err error
+		r.Body, err = d.unseal(ctx, site, "", retainedPlace(r.Topic), sealed)
+		return err
 	})
 }
 

@@ -11,9 +11,13 @@ import (
 func (d *DB) SaveMQTT(ctx context.Context, site vital.Site, put []MQTTSession, end []string, retain []Retained, forget []string) error {
 	return d.transact(ctx, func(t *tx) error {
 		for _, s := range put {
+			sealed, err := d.seal(ctx, site, "", sessionPlace(s.Client), s.Body)
+			if err != nil {
+				return err
+			}
 			if _, err := t.exec(`INSERT INTO mqtt_session (site, client, principal, expires, body) VALUES ($1, $2, $3, $4, $5)
 				ON CONFLICT (site, client) DO UPDATE SET principal = excluded.principal, expires = excluded.expires, body = excluded.body`,
-				site, s.Client, string(s.Principal), s.Expires, notNil(s.Body)); err != nil {
+				site, s.Client, string(s.Principal), s.Expires, notNil(sealed)); err != nil {
 				return err
 			}
 		}
@@ -23,9 +27,13 @@ func (d *DB) SaveMQTT(ctx context.Context, site vital.Site, put []MQTTSession, e
 			}
 		}
 		for _, r := range retain {
+			sealed, err := d.seal(ctx, site, "", retainedPlace(r.Topic), r.Body)
+			if err != nil {
+				return err
+			}
 			if _, err := t.exec(`INSERT INTO mqtt_retained (site, topic, qos, body, at, expires) VALUES ($1, $2, $3, $4, $5, $6)
 				ON CONFLICT (site, topic) DO UPDATE SET qos = excluded.qos, body = excluded.body, at = excluded.at, expires = excluded.expires`,
-				site, r.Topic, r.QoS, notNil(r.Body), r.At, r.Expires); err != nil {
+				site, r.Topic, r.QoS, notNil(sealed), r.At, r.Expires); err != nil {
 				return err
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vigilcare/vigil/internal/audit"
+	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -20,8 +21,9 @@ import (
 type Options struct {
 	DSN     string // "sqlite:/path/vigil.db" or "postgres://..."
 	Log     *slog.Logger
-	Backups string     // folder for the copy made before a migration; empty: beside the database
-	Ledger  *audit.Key // marks the rows of the ledger; nil: they carry no mark
+	Backups string       // folder for the copy made before a migration; empty: beside the database
+	Ledger  *audit.Key   // marks the rows of the ledger; nil: they carry no mark
+	Keeper  *seal.Keeper // nil: what is sealed can neither be read nor written
 }
 
 // DB is an open store. Its methods may be called from many goroutines.
@@ -31,6 +33,7 @@ type DB struct {
 	read    *readers
 	log     *slog.Logger
 	ledger  *audit.Key
+	keeper  *seal.Keeper
 	broken  atomic.Pointer[error] // set once the disk refused a sync: nothing is written after that
 
 	mutex  sync.Mutex
@@ -50,7 +53,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.migrate(ctx, o.Backups, nil); err != nil {
+	if err := d.begin(ctx, o.Backups, nil); err != nil {
 		d.Close()
 		return nil, err
 	}
@@ -59,6 +62,20 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, fmt.Errorf("tell the %s store what to expect: %w", d.dialect.name, err)
 	}
 	return d, nil
+}
+
+// begin brings an open database to this program's schema and to its keys.
+func (d *DB) begin(ctx context.Context, backups string, trace func(version, statement int) error) error {
+	if err := d.migrate(ctx, backups, trace); err != nil {
+		return err
+	}
+	if err := d.claim(ctx); err != nil {
+		return fmt.Errorf("look for the keys: %w", err)
+	}
+	if err := d.KeepForgotten(ctx); err != nil {
+		return fmt.Errorf("keep forgotten who was forgotten: %w", err)
+	}
+	return nil
 }
 
 func dialectOf(o Options) (dialect, error) {
@@ -83,7 +100,7 @@ func connect(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s store: %w", kind.name, err)
 	}
-	d := &DB{dialect: kind, log: o.Log, ledger: o.Ledger, series: map[Series]int64{}, write: write, read: &readers{DB: read, prepares: kind.prepares}}
+	d := &DB{dialect: kind, log: o.Log, keeper: o.Keeper, ledger: o.Ledger, series: map[Series]int64{}, write: write, read: &readers{DB: read, prepares: kind.prepares}}
 	tending, stop := context.WithCancel(context.Background())
 	d.stop, d.tended = stop, make(chan struct{})
 	go d.tendForever(tending)
@@ -144,7 +161,8 @@ type dialect struct {
 	lock         func(t *tx, site vital.Site) error // makes changes to one site wait for each other
 	exists       func(ctx context.Context, q querier, table string) (bool, error)
 	backup       func(ctx context.Context, d *DB, path string) error
-	scrub        func(ctx context.Context, d *DB, table string) error // removes old versions of rows from the disk
+	compact      func(ctx context.Context, d *DB, tables []string) error // writes the tables anew, so that nothing deleted is left between the rows
+	scrub        func(ctx context.Context, d *DB, table string) error    // removes old versions of rows from the disk
 	size         func(ctx context.Context, d *DB) (bytes int64, version string, err error)
 	kind         func(err error) error // what the driver's error means: errDisk, a vital.Error, or nil
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/vigilcare/vigil/internal/audit"
+	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/person"
 	"github.com/vigilcare/vigil/test/need"
@@ -27,9 +29,17 @@ func both(t *testing.T, f func(t *testing.T, dsn string)) {
 	t.Run("postgres", func(t *testing.T) { f(t, need.Postgres(t)) })
 }
 
+// keepers are the keys of each database, so that it can be opened again.
+var keepers sync.Map
+
+func keeperOf(dsn string) *seal.Keeper {
+	k, _ := keepers.LoadOrStore(dsn, seal.Ephemeral())
+	return k.(*seal.Keeper)
+}
+
 func open(t *testing.T, dsn string) *store.DB {
 	t.Helper()
-	d, err := store.Open(t.Context(), store.Options{DSN: dsn, Backups: t.TempDir()})
+	d, err := store.Open(t.Context(), store.Options{DSN: dsn, Backups: t.TempDir(), Keeper: keeperOf(dsn)})
 	if err != nil {
 		t.Fatal(err)
 	}

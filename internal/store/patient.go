@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,28 +41,34 @@ func (d *DB) PutPatient(ctx context.Context, e audit.Entry, p person.Person) (pe
 	})
 }
 
+// personBody is what is sealed of a person.
+type personBody struct {
+	Family  string          `json:"family"`
+	Given   string          `json:"given,omitempty"`
+	Birth   string          `json:"birth,omitempty"`
+	Sex     string          `json:"sex,omitempty"`
+	Flags   []string        `json:"flags,omitempty"`
+	Numbers []person.Number `json:"numbers,omitempty"`
+}
+
+func bodyOf(p person.Person) personBody {
+	return personBody{cleanText(p.Family), cleanText(p.Given), p.Birth, p.Sex, p.Flags, p.Numbers}
+}
+
+func (b personBody) into(p *person.Person) {
+	p.Family, p.Given, p.Birth, p.Sex, p.Flags, p.Numbers = b.Family, b.Given, b.Birth, b.Sex, b.Flags, b.Numbers
+}
+
 func (t *tx) putPerson(site vital.Site, p person.Person) error {
-	words := []string{p.Family, p.Given}
-	for _, n := range p.Numbers {
-		words = append(words, n.Value)
-	}
-	_, err := t.exec(`INSERT INTO person (site, patient, family, given, birth, sex, flags, search) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (site, patient) DO UPDATE SET family = excluded.family, given = excluded.given, birth = excluded.birth,
-		sex = excluded.sex, flags = excluded.flags, search = excluded.search`,
-		site, p.Patient, p.Family, p.Given, p.Birth, p.Sex, list(p.Flags), strings.ToLower(strings.Join(words, " ")))
+	sealed, err := t.d.sealJSON(t.ctx, site, p.Patient, personPlace(p.Patient), bodyOf(p))
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec("DELETE FROM person_number WHERE site = $1 AND patient = $2", site, p.Patient); err != nil {
+	if _, err := t.exec(`INSERT INTO person (site, patient, body) VALUES ($1, $2, $3)
+		ON CONFLICT (site, patient) DO UPDATE SET body = excluded.body`, site, p.Patient, sealed); err != nil {
 		return err
 	}
-	for i, n := range p.Numbers {
-		if _, err := t.exec("INSERT INTO person_number (site, patient, ordinal, system, value) VALUES ($1, $2, $3, $4, $5)",
-			site, p.Patient, i, n.System, n.Value); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.putWords(site, p)
 }
 
 func (t *tx) patientIsDemo(site vital.Site, id vital.PatientID) (demo bool, err error) {
@@ -70,57 +79,68 @@ func (t *tx) patientIsDemo(site vital.Site, id vital.PatientID) (demo bool, err 
 	return demo, err
 }
 
-const selectPersons = `SELECT p.patient, p.family, p.given, p.birth, p.sex, p.flags, t.demo
+const selectPersons = `SELECT p.patient, p.body, t.demo
 	FROM person p JOIN patient t ON t.site = p.site AND t.id = p.patient WHERE p.site = ?`
 
-func scanPerson(scan func(...any) error, p *person.Person) error {
-	return scan(&p.Patient, &p.Family, &p.Given, &p.Birth, &p.Sex, listOf[string]{&p.Flags}, &p.Demo)
+// people opens what a query on persons returns, without those of whom nothing is
+// there any more.
+func (d *DB) people(ctx context.Context, site vital.Site, q *query) ([]person.Person, error) {
+	type row struct {
+		p      person.Person
+		sealed []byte
+	}
+	rows, err := collect(ctx, d.read, q, func(scan func(...any) error, r *row) error { return scan(&r.p.Patient, &r.sealed, &r.p.Demo) })
+	if err != nil {
+		return nil, err
+	}
+	people := make([]person.Person, 0, len(rows))
+	for _, r := range rows {
+		var body personBody
+		there, err := d.unsealJSON(ctx, site, r.p.Patient, personPlace(r.p.Patient), r.sealed, &body)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			body.into(&r.p)
+			people = append(people, r.p)
+		}
+	}
+	return people, nil
 }
 
 // Patient returns who a patient is.
 func (d *DB) Patient(ctx context.Context, r Rows, id vital.PatientID) (person.Person, error) {
 	q := ask(selectPersons, r.Site).add(" AND p.patient = ?", id).seesKind(r, "p.patient", vital.DataIdentity)
-	p, err := one(ctx, d.read, q, "patient "+string(id), scanPerson)
+	found, err := d.people(ctx, r.Site, q)
 	if err != nil {
-		return p, err
+		return person.Person{}, fmt.Errorf("patient %s: %w", id, err)
 	}
-	found := []person.Person{p}
-	err = d.numbers(ctx, r, found)
-	return found[0], err
+	if len(found) == 0 {
+		return person.Person{}, vital.Errorf(vital.NotFound, "patient %s: not found", id)
+	}
+	return found[0], nil
 }
 
-// Patients lists patients by name. Every word of search must occur in the name
-// or a record number; ward narrows to those admitted there now. At most 500.
+// mostPatients is how many a search returns.
+const mostPatients = 500
+
+// Patients lists patients by name. Every word of search must begin a word of the
+// name or a record number; ward narrows to those admitted there now. At most 500.
 func (d *DB) Patients(ctx context.Context, r Rows, search string, ward vital.WardID) ([]person.Person, error) {
-	q := ask(selectPersons, r.Site).likeAll("p.search", search).
-		when(ward != "", " AND EXISTS (SELECT 1 FROM admission a WHERE a.site = p.site AND a.patient = p.patient AND a.ward = ? AND a.to_ms = 0)", ward).
-		seesKind(r, "p.patient", vital.DataIdentity).add(" ORDER BY p.family, p.given, p.patient LIMIT 500")
-	all, err := collect(ctx, d.read, q, scanPerson)
-	if err != nil {
+	q := ask(selectPersons, r.Site).
+		when(ward != "", " AND EXISTS (SELECT 1 FROM admission a WHERE a.site = p.site AND a.patient = p.patient AND a.ward = ? AND a.to_ms = 0)", ward)
+	wanted := strings.Fields(strings.ToLower(search))
+	if err := d.begins(ctx, q, r.Site, wanted); err != nil {
 		return nil, err
 	}
-	return all, d.numbers(ctx, r, all)
-}
-
-// numbers fills in the record numbers of people that the caller sees already.
-func (d *DB) numbers(ctx context.Context, r Rows, people []person.Person) error {
-	at := map[vital.PatientID]int{}
-	ids := make([]vital.PatientID, len(people))
-	for i, p := range people {
-		at[p.Patient], ids[i] = i, p.Patient
+	found, err := d.people(ctx, r.Site, q.seesKind(r, "p.patient", vital.DataIdentity))
+	if err != nil {
+		return nil, fmt.Errorf("find patients: %w", err)
 	}
-	q := in(ask("SELECT n.patient, n.system, n.value FROM person_number n WHERE n.site = ? AND n.patient ", r.Site), ids).
-		seesKind(r, "n.patient", vital.DataIdentity).add(" ORDER BY n.patient, n.ordinal")
-	type row struct {
-		patient vital.PatientID
-		number  person.Number
-	}
-	rows, err := collect(ctx, d.read, q, func(scan func(...any) error, v *row) error {
-		return scan(&v.patient, &v.number.System, &v.number.Value)
+	// The index holds beginnings up to a length; who is meant is decided here.
+	found = slices.DeleteFunc(found, func(p person.Person) bool { return !named(p, wanted) })
+	slices.SortFunc(found, func(a, b person.Person) int {
+		return cmp.Or(strings.Compare(a.Family, b.Family), strings.Compare(a.Given, b.Given), strings.Compare(string(a.Patient), string(b.Patient)))
 	})
-	for _, v := range rows {
-		p := &people[at[v.patient]]
-		p.Numbers = append(p.Numbers, v.number)
-	}
-	return err
+	return found[:min(len(found), mostPatients)], nil
 }

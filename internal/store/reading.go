@@ -133,6 +133,11 @@ func (d *DB) ProblemsOf(ctx context.Context, r Rows, device vital.DeviceID, sinc
 		when(device != "", " AND p.device = ?", device).seesMoment(r, "p.device", "p.at").
 		add(" ORDER BY p.at DESC, p.id DESC LIMIT ?", atMost(limit, 1000))
 	return collect(ctx, d.read, q, func(scan func(...any) error, p *Problem) error {
-		return scan(&p.Device, &p.Credential, &p.At, &p.Position.Partition, &p.Position.Frame, &p.Position.Index, &p.Format, &p.Reason, &p.Preview)
+		var preview []byte
+		err := scan(&p.Device, &p.Credential, &p.At, &p.Position.Partition, &p.Position.Frame, &p.Position.Index, &p.Format, &p.Reason, &preview)
+		if err != nil {
+			return err
+		}
+		return d.unsealText(ctx, r.Site, "", previewPlace, preview, &p.Preview)
 	})
 }

@@ -26,7 +26,7 @@ func (s sqlite) dialect() dialect {
 	return dialect{
 		name: "sqlite", rows: 1, prepares: true, home: filepath.Dir(s.path), backupAdvice: "VACUUM INTO a new file, done automatically",
 		words: strings.NewReplacer("{serial}", "INTEGER PRIMARY KEY", "{bytes}", "BLOB", "{keyed}", "WITHOUT ROWID"),
-		open:  s.open, fresh: s.fresh, lock: s.lock, exists: s.exists, backup: s.backup, scrub: s.scrub, size: s.size, tend: s.tend, kind: s.kind,
+		open:  s.open, fresh: s.fresh, lock: s.lock, exists: s.exists, backup: s.backup, scrub: s.scrub, compact: s.compact, size: s.size, tend: s.tend, kind: s.kind,
 	}
 }
 
@@ -188,6 +188,14 @@ func (s sqlite) scrub(ctx context.Context, d *DB, _ string) error {
 		return vital.Errorf(vital.Unavailable, "a reader keeps the old version of the row in the WAL: try again")
 	}
 	return nil
+}
+
+// compact writes the whole file anew.
+func (s sqlite) compact(ctx context.Context, d *DB, _ []string) error {
+	if _, err := d.write.ExecContext(ctx, "VACUUM"); err != nil {
+		return d.explain(err)
+	}
+	return s.scrub(ctx, d, "")
 }
 
 func (s sqlite) size(ctx context.Context, d *DB) (bytes int64, version string, err error) {

@@ -2,15 +2,11 @@ package store_test
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
@@ -87,42 +83,17 @@ func TestQuarantine(t *testing.T) {
 
 func TestBackup(t *testing.T) {
 	ctx := context.Background()
-	d := open(t, "sqlite:"+filepath.Join(t.TempDir(), "vigil.db"))
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "vigil.db")
+	d := open(t, dsn)
 	ward(t, d, "a", 1)
 	copy := filepath.Join(t.TempDir(), "deep", "copy.db")
 	must(t, d.Backup(ctx, copy))
 	kind(t, d.Backup(ctx, copy), vital.Conflict)
+	keepers.Store("sqlite:"+copy, keeperOf(dsn))
 	c := open(t, "sqlite:"+copy)
 	if p := got(c.Patients(ctx, everything, "", ""))(t); len(p) != 1 {
 		t.Errorf("the copy has %d patients", len(p))
 	}
-}
-
-func TestKeys(t *testing.T) {
-	both(t, func(t *testing.T, dsn string) {
-		ctx := context.Background()
-		d := open(t, dsn)
-		secret := make([]byte, 60)
-		rand.Read(secret)
-		must(t, d.PutKey(ctx, journal.StoredKey{ID: 0, Site: site, Subject: "site", Wrapped: []byte("w0"), Created: t0}))
-		must(t, d.PutKey(ctx, journal.StoredKey{ID: 1 << 63, Site: site, Subject: "patient/p-1", Wrapped: secret, Created: t0 + 1}))
-		kind(t, d.PutKey(ctx, journal.StoredKey{ID: 0, Site: site, Subject: "site"}), vital.Conflict)
-		must(t, d.DestroyKey(ctx, site, 1<<63, t0+2))
-		kind(t, d.DestroyKey(ctx, site, 5, t0+2), vital.NotFound)
-		k := got(d.Keys(ctx, site))(t)
-		if len(k) != 2 || string(k[0].Wrapped) != "w0" || k[1].ID != 1<<63 || len(k[1].Wrapped) != 0 || k[1].Destroyed != t0+2 {
-			t.Errorf("keys: %+v", k)
-		}
-		if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-			for _, f := range []string{path, path + "-wal"} {
-				b, err := os.ReadFile(f)
-				must(t, err)
-				if strings.Contains(string(b), string(secret)) {
-					t.Errorf("the destroyed key is still in %s", filepath.Base(f))
-				}
-			}
-		}
-	})
 }
 
 func TestAccess(t *testing.T) {
@@ -151,7 +122,7 @@ func TestAccess(t *testing.T) {
 		_, err = d.CredentialByCert(ctx, site, "")
 		kind(t, err, vital.NotFound)
 		must(t, d.PutLink(ctx, entry("user.link"), store.Link{Hash: []byte("l"), User: "u-1", Expires: t0 + 9}, store.Notice{}))
-		taken := func(store.Link) (audit.Entry, store.Notice) { return entry("user.link-used"), store.Notice{} }
+		taken := func(l store.Link) (audit.Entry, store.Notice) { return entry("user.link-used"), store.Notice{} }
 		if l := got(d.TakeLink(ctx, site, []byte("l"), t0, taken))(t); l.User != "u-1" {
 			t.Errorf("link: %+v", l)
 		}

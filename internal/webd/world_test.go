@@ -20,6 +20,7 @@ import (
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/report"
+	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/internal/webd"
@@ -76,7 +77,7 @@ var page = fstest.MapFS{
 func newWorld(t *testing.T, change ...func(*webd.Options)) *world {
 	t.Helper()
 	ctx := t.Context()
-	db, err := store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(t.TempDir(), "vigil.db")})
+	db, err := store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(t.TempDir(), "vigil.db"), Keeper: seal.Ephemeral()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/vigilcare/vigil/internal/flow"
 	"github.com/vigilcare/vigil/internal/ingest"
 	"github.com/vigilcare/vigil/internal/journal"
+	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/watch"
 	"github.com/vigilcare/vigil/person"
@@ -76,6 +77,7 @@ type world struct {
 
 	mu     sync.Mutex
 	path   string
+	keeper *seal.Keeper
 	log    *gate
 	db     *store.DB
 	door   *ingest.Door
@@ -94,7 +96,7 @@ type mutation struct{ watches func(watch.Watch) watch.Watch }
 func newWorld(t testing.TB, seed uint64, beds int, result *silenceResult) *world {
 	w := &world{
 		t: t, dir: t.TempDir(), result: result, chance: rand.New(rand.NewPCG(seed, 7)),
-		log: &gate{Memory: journal.NewMemory()}, shown: map[vital.PatientID]watch.Watch{},
+		keeper: seal.Ephemeral(), log: &gate{Memory: journal.NewMemory()}, shown: map[vital.PatientID]watch.Watch{},
 	}
 	w.path = filepath.Join(w.dir, "v.db")
 	w.open()
@@ -112,9 +114,9 @@ func (w *world) must(err error) {
 // open starts a server on what the disk holds.
 func (w *world) open() {
 	ctx := context.WithoutCancel(w.t.Context())
-	db, err := store.Open(ctx, store.Options{DSN: "sqlite:" + w.path, Log: slog.New(slog.DiscardHandler), Backups: w.dir})
+	db, err := store.Open(ctx, store.Options{DSN: "sqlite:" + w.path, Log: slog.New(slog.DiscardHandler), Backups: w.dir, Keeper: w.keeper})
 	w.must(err)
-	ring, err := journal.OpenRing(ctx, db, site, [32]byte{1}, now)
+	ring, err := journal.OpenKeptRing(ctx, store.JournalKeys{Keeper: w.keeper}, site, now)
 	w.must(err)
 	registry := &ingest.Registry{}
 	var writers []*journal.Writer
