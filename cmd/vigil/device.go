@@ -16,6 +16,7 @@ func runDevice(ctx context.Context, w world, args []string) error {
 	return runAction(ctx, w, "device", []action{
 		{"add", "enrol devices; prints device,username,password as CSV", addDevices},
 		{"list", "print the devices as CSV", listDevices},
+		{"enrol", "a one-time secret, as a script that gets a device its certificate", enrolDevice},
 	}, args)
 }
 

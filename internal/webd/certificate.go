@@ -75,7 +75,7 @@ func (s *Server) makeEnrolment(c *call) error {
 		return err
 	}
 	e := Enrolment{Device: d.ID, Secret: secret, Expires: expires, EST: s.est, Authority: s.authority.Fingerprint()}
-	code, err := qrcode.New(e.uri(), qrcode.Medium)
+	code, err := qrcode.New(e.URI(), qrcode.Medium)
 	if err != nil {
 		return vital.Errorf(vital.Internal, "draw the code: %w", err)
 	}
@@ -86,8 +86,8 @@ func (s *Server) makeEnrolment(c *call) error {
 // enrolPath is where the door for certificates lies (RFC 7030, 3.2.2).
 const enrolPath = "/.well-known/est/"
 
-// uri is what the code says: where to ask, with what, and whom to trust.
-func (e Enrolment) uri() string {
+// URI is what the code says: where to ask, with what, and whom to trust.
+func (e Enrolment) URI() string {
 	q := url.Values{"est": {e.EST}, "device": {string(e.Device)}, "secret": {e.Secret}, "authority": {e.Authority}}
 	return "vigil-enrolment:?" + q.Encode()
 }
