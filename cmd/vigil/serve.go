@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/web"
 )
@@ -98,20 +99,25 @@ func serve(ctx context.Context, c config, log *slog.Logger, s serving) (err erro
 		}
 	}()
 	at := addresses{PID: os.Getpid()}
-	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"notifier", n.notifier.Run}, {"upkeep", n.upkeep}, {"downtime sheets", n.downtime}, {"limits to review", n.review}, {"counters", n.sample}, {"permissions", n.sweep}}
+	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"notifier", n.notifier.Run}, {"ledger", n.ledger.run}, {"upkeep", n.upkeep}, {"downtime sheets", n.downtime}, {"limits to review", n.review}, {"counters", n.sample}, {"permissions", n.sweep}}
 	doors, err := n.doors(s.demo, &at)
 	if err != nil {
 		return err
 	}
 	parts = append(parts, doors...)
-	people := cmp.Or(at.Administration, at.HTTP)
+	people, party := cmp.Or(at.Administration, at.HTTP), c.party(at.HTTP, at.Administration)
+	if people != "" {
+		if err := n.gate.Receive(party); err != nil {
+			return err
+		}
+	}
 	if people != "" && !s.demo {
 		link, err := n.gate.FirstLink(ctx)
 		if err != nil {
 			return err
 		}
 		if link != "" {
-			at.Link = people + "/sign-in#" + link
+			at.Link = linkBase(people, party) + auth.LinkPath(link)
 		}
 	}
 	if people != "" {
@@ -147,7 +153,7 @@ func serveHTTP(ctx context.Context, l net.Listener, s *http.Server) error {
 // screens builds what answers at one address: the door for people, or a part of it.
 func (n *node) screens(demo bool, at addresses, e webd.Entrance, address string) (*webd.Server, error) {
 	o := webd.Options{
-		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, Judged: n.flow, Notifier: n.notifier, Rules: n.flow.Rules, Trials: n.flow, Tracer: n, Sheet: n.sheet, Sheets: n.sheetsState, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system, Platform: n.platform, MQTT: at.MQTT,
+		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, Judged: n.flow, Notifier: n.notifier, Ledger: n.ledger, Rules: n.flow.Rules, Trials: n.flow, Tracer: n, Sheet: n.sheet, Sheets: n.sheetsState, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system, Platform: n.platform, MQTT: at.MQTT,
 		Telemetry: n.receiver, Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Ready: n.ready, Secure: n.config.Proxied || strings.HasPrefix(address, "https"), Hosts: n.config.hosts(),
 		Entrance: e, Elsewhere: webd.Elsewhere{Screens: at.HTTP, Devices: at.Devices, Administration: at.Administration},
 		Authority: n.authority, EST: n.config.est(at), Connected: n.connected, EndCertificate: n.endCertificate,
@@ -158,5 +164,14 @@ func (n *node) screens(demo bool, at addresses, e webd.Entrance, address string)
 	if e == webd.Administration {
 		o.Telemetry = nil
 	}
-	return webd.New(o)
+	var site *webd.Server
+	if e == webd.Everybody || e == webd.Clinicians {
+		var err error
+		o.Public = n.config.public(at)
+		if o.Programs, err = n.programs(at, func(r *http.Request) (auth.Principal, error) { return site.Caller(r) }); err != nil {
+			return nil, err
+		}
+	}
+	site, err := webd.New(o)
+	return site, err
 }

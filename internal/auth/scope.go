@@ -21,7 +21,7 @@ type SmartScope struct {
 
 // Resources that Vigil has something of, and which rights it can give.
 var scopeRights = map[string]string{
-	"Patient": "rs", "Observation": "crs", "Device": "rs", "Encounter": "rs", "DetectedIssue": "rs", "Practitioner": "r",
+	"Patient": "rs", "Observation": "crs", "Device": "rs", "DetectedIssue": "rs", "Practitioner": "r",
 }
 
 // Categories of observations that a scope may be narrowed to, with the groups of
@@ -84,6 +84,9 @@ func ParseSmartScope(text string) (SmartScope, error) {
 	if resource != "*" && scopeRights[resource] == "" {
 		return wrong("there is no " + resource + " here")
 	}
+	if resource == "Device" && context == "patient" {
+		return wrong("devices are not sorted by patient here: want user/Device")
+	}
 	s := SmartScope{Context: context, Resource: resource, Rights: rights}
 	if query == "" {
 		return s, nil
@@ -132,6 +135,9 @@ func ParseSmartScopes(text string) ([]SmartScope, error) {
 
 // gives reports whether the scope gives a right to a resource.
 func (s SmartScope) gives(resource string, right byte) bool {
+	if resource == "Device" && s.Context == "patient" {
+		return false
+	}
 	return (s.Resource == "*" || s.Resource == resource) && strings.IndexByte(s.Rights, right) >= 0 && strings.IndexByte(scopeRights[resource], right) >= 0
 }
 
@@ -154,36 +160,40 @@ type App struct {
 	Patient vital.PatientID // the one patient it was opened for; "": every one that the person may see
 }
 
-// Within says whether the program may use a right of a resource, and which
-// groups of metrics it is narrowed to; nil: all.
-func (a *App) Within(resource string, right byte) (groups []string, err error) {
-	found := false
-	for _, s := range a.Scopes {
-		if !s.gives(resource, right) {
-			continue
-		}
-		if s.Context == "patient" && a.Patient == "" {
-			continue // a patient's scope without a patient gives nothing
-		}
-		of := s.Groups()
-		if of == nil {
-			return nil, nil
-		}
-		found = true
-		groups = append(groups, of...)
-	}
-	if !found {
-		return nil, vital.Errorf(vital.Denied, "the program %s was not given %s.%c", a.Name, resource, right)
-	}
-	return groups, nil
+// Granted is how far a program's right reaches.
+type Granted struct {
+	Groups  []string        // of metrics; nil: all
+	Patient vital.PatientID // this one alone; "": every one that the person may see
 }
 
-// OnlyPatient reports whether everything it was given is about the one patient.
-func (a *App) OnlyPatient() bool {
-	for _, s := range a.Scopes {
-		if s.Context != "patient" {
-			return false
+// Within says whether the program may use a right of a resource, and how far it
+// reaches. Where scopes about everybody and scopes about the one patient both
+// give it, the former count.
+func (a *App) Within(resource string, right byte) (Granted, error) {
+	for _, one := range []bool{false, true} {
+		if one && a.Patient == "" {
+			continue // a patient's scope without a patient gives nothing
 		}
+		found, groups := false, []string{}
+		for _, s := range a.Scopes {
+			if (s.Context == "patient") != one || !s.gives(resource, right) {
+				continue
+			}
+			found = true
+			of := s.Groups()
+			if of == nil {
+				groups = nil
+				break
+			}
+			groups = append(groups, of...)
+		}
+		if !found {
+			continue
+		}
+		if one {
+			return Granted{groups, a.Patient}, nil
+		}
+		return Granted{Groups: groups}, nil
 	}
-	return true
+	return Granted{}, vital.Errorf(vital.Denied, "the program %s was not given %s.%c", a.Name, resource, right)
 }

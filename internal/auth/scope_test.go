@@ -29,7 +29,7 @@ func TestScopes(t *testing.T) {
 	for _, text := range []string{
 		"", "Observation.rs", "patient/Observation", "patient/Observation.", "patient/Observation.sr", "patient/Observation.rr",
 		"patient/Observation.x", "patient/MedicationRequest.rs", "all/Observation.rs", "patient/Observation.rs?code=1",
-		"patient/Patient.rs?category=vital-signs", "patient/Observation.rs?category=imaging", "patient/Observation.rs?%zz",
+		"patient/Patient.rs?category=vital-signs", "patient/Observation.rs?category=imaging", "patient/Device.rs", "patient/Observation.rs?%zz",
 	} {
 		if s, err := auth.ParseSmartScope(text); err == nil {
 			t.Errorf("%q was read as %+v", text, s)
@@ -45,8 +45,8 @@ func TestAppNarrows(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := &auth.App{Name: "chart", Scopes: scopes, Patient: "p-1"}
-	if groups, err := app.Within("Observation", 's'); err != nil || !slices.Contains(groups, "vital") || slices.Contains(groups, "lab") {
-		t.Errorf("observations: %v, %v", groups, err)
+	if got, err := app.Within("Observation", 's'); err != nil || !slices.Contains(got.Groups, "vital") || slices.Contains(got.Groups, "lab") || got.Patient != "p-1" {
+		t.Errorf("observations: %+v, %v", got, err)
 	}
 	for _, ask := range []struct {
 		resource string
@@ -56,9 +56,6 @@ func TestAppNarrows(t *testing.T) {
 			t.Errorf("%s.%c was given", ask.resource, ask.right)
 		}
 	}
-	if !app.OnlyPatient() {
-		t.Error("patient scopes reach further than the patient")
-	}
 	app.Patient = ""
 	if _, err := app.Within("Observation", 's'); err == nil {
 		t.Error("a patient's scope without a patient gave something")
@@ -67,7 +64,17 @@ func TestAppNarrows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	every := &auth.App{Name: "all", Scopes: all}
+	every := &auth.App{Name: "all", Scopes: all, Patient: "p-1"}
+	if got, err := every.Within("Device", 's'); err != nil || got.Patient != "" || got.Groups != nil {
+		t.Errorf("a user's scope: %+v, %v", got, err)
+	}
+	star, err := auth.ParseSmartScopes("patient/*.rs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&auth.App{Name: "star", Scopes: star, Patient: "p-1"}).Within("Device", 's'); err == nil {
+		t.Error("a patient's star gave every device")
+	}
 	if _, err := every.Within("Patient", 'd'); err == nil {
 		t.Error("a star gave a right that nobody has")
 	}

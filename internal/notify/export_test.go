@@ -3,7 +3,6 @@ package notify
 import (
 	"crypto/ecdh"
 	"crypto/tls"
-	"net/http"
 	"time"
 
 	"github.com/vigilcare/vigil/internal/store"
@@ -17,9 +16,6 @@ var (
 	InJSON    = insideJSON
 	QuietTill = quietUntil
 )
-
-// Client is the guard's.
-func (g Guard) Client() *http.Client { return g.client() }
 
 // WithRoots is the mail sender for a server with a certificate of its own.
 func WithRoots(s Sender, roots *tls.Config) Sender {

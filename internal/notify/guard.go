@@ -60,8 +60,8 @@ func (g Guard) control(_, address string, _ syscall.RawConn) error {
 	return g.Check(a.Addr())
 }
 
-// client is an HTTP client behind the guard.
-func (g Guard) client() *http.Client {
+// Client is an HTTP client behind the guard.
+func (g Guard) Client() *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: g.control}
 	return &http.Client{
 		Transport: &http.Transport{

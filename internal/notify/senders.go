@@ -13,7 +13,7 @@ func (w *Worker) channels() (map[string]Sender, error) {
 		return w.o.Senders, nil
 	}
 	guard := Guard{Allow: w.o.Allow}
-	client := guard.client()
+	client := guard.Client()
 	all := map[string]Sender{
 		"screen":   screen{w.store, w.site, w.now, w.timing.Live},
 		"webhook":  webhook{guard, client, w.now},
@@ -56,6 +56,6 @@ func (w *Worker) Kinds() []string {
 // Outbound are the channels that need nothing of a server, for a program that
 // has to be heard when there is none: the kinds webhook and ntfy behind a guard.
 func Outbound(guard Guard, now func() time.Time) map[string]Sender {
-	client := guard.client()
+	client := guard.Client()
 	return map[string]Sender{"webhook": webhook{guard, client, now}, "ntfy": ntfy{guard, client}}
 }

@@ -17,13 +17,6 @@ import (
 // mostForm bounds the body of a request, in bytes.
 const mostForm = 64 << 10
 
-// Paths lists what Handler answers, for whoever puts it beside other doors.
-func Paths(api string) []string {
-	return []string{
-		"/oauth/", "/.well-known/openid-configuration", "/.well-known/smart-configuration", api + "/.well-known/smart-configuration",
-	}
-}
-
 // Handler answers programs, and nobody else.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()

@@ -56,6 +56,18 @@ type Viewer struct {
 	Paths   []Path
 }
 
+// OnlyOf narrows the filter to one patient; a part of Vigil itself, without a
+// viewer, then sees nothing of anybody.
+func (r Rows) OnlyOf(patient vital.PatientID) Rows {
+	v := Viewer{}
+	if r.For != nil {
+		v = *r.For
+	}
+	v.Only = patient
+	r.For = &v
+	return r
+}
+
 func (v *Viewer) at() vital.Instant {
 	if v.At == 0 {
 		return now()

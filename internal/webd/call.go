@@ -25,6 +25,8 @@ type call struct {
 	principal auth.Principal
 	rows      store.Rows
 	action    auth.Action
+	groups    []string        // the groups of metrics that a program was given; nil: all
+	only      vital.PatientID // the one patient that it was given; "": as the person
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -38,7 +40,7 @@ func subjectOf(r *http.Request) auth.Subject {
 	s := auth.Subject{
 		Ward: vital.WardID(r.PathValue("ward")), Patient: vital.PatientID(r.PathValue("patient")), Device: vital.DeviceID(r.PathValue("device")),
 	}
-	for _, kind := range []string{"ward", "patient", "device", "user", "token", "alarm"} {
+	for _, kind := range []string{"ward", "patient", "device", "user", "token", "alarm", "client"} {
 		if id := r.PathValue(kind); id != "" {
 			s.Kind, s.ID = kind, id
 		}
@@ -91,11 +93,17 @@ func (s *Server) admit(route *route, w http.ResponseWriter, r *http.Request) (*c
 	if p.Half() && !route.half {
 		return nil, vital.Errorf(vital.Unauthenticated, "%w", auth.ErrSecond)
 	}
+	if err := c.withinApp(route); err != nil {
+		return nil, err
+	}
 	subject := subjectOf(r)
 	if err := s.gate.Allow(r.Context(), p, route.action, subject); err != nil {
 		return nil, err
 	}
 	c.rows = s.gate.RowsFor(p, route.action)
+	if c.only != "" {
+		c.rows = c.rows.OnlyOf(c.only)
+	}
 	if route.view {
 		s.noteView(r.Context(), p, route.action, subject)
 	}
@@ -138,6 +146,16 @@ func (s *Server) identify(r *http.Request, session func(context.Context, string)
 		return s.gate.Visitor(r.Context(), remote)
 	}
 	return auth.Principal{}, vital.Errorf(vital.Unauthenticated, "sign in first")
+}
+
+// Caller finds out who is signed in to the browser that asks. It is for the doors
+// beside this one.
+func (s *Server) Caller(r *http.Request) (auth.Principal, error) {
+	p, err := s.caller(r)
+	if err == nil && p.Half() {
+		err = vital.Errorf(vital.Unauthenticated, "%w", auth.ErrSecond)
+	}
+	return p, err
 }
 
 // sameRights reports whether a caller may still do what it might before.

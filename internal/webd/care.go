@@ -102,6 +102,11 @@ func (s *Server) observations(c *call) error {
 	views := make([]Observation, len(rounds))
 	for i, o := range rounds {
 		views[i] = observationView(o, names)
+		if c.groups == nil {
+			continue
+		}
+		views[i].Note = "" // a remark is of no category
+		views[i].Items = slices.DeleteFunc(views[i].Items, func(item ObservationItem) bool { return !c.ofGroups(item.Metric) })
 	}
 	return c.json(listOf(views))
 }

@@ -73,6 +73,9 @@ func (s *Server) series(c *call) error {
 	if len(metrics) == 0 || len(metrics) > mostMetrics {
 		return invalid("metrics", "metrics: name 1 to %d, separated by commas", mostMetrics)
 	}
+	if metrics = slices.DeleteFunc(metrics, func(name string) bool { return !c.ofGroups(name) }); len(metrics) == 0 {
+		return c.json(SeriesView{From: from, To: to, Series: []Series{}})
+	}
 	plan, err := s.store.PlanOf(c.ctx(), c.rows, c.patient())
 	if err != nil {
 		return err

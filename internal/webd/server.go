@@ -44,6 +44,8 @@ type Options struct {
 	Notifier  Notifier                                                                      // pages people; nil: nobody is paged from here
 	Telemetry Receiver                                                                      // the door for devices; nil: POST /telemetry is not there
 	Metrics   http.Handler                                                                  // /metrics; nil: not there
+	Programs  http.Handler                                                                  // lets programs in (OAuth); nil: none are
+	Public    string                                                                        // address by which others reach this server: https://vigil.example.org
 	Assets    fs.FS                                                                         // the screens; nil: the API only
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -104,6 +106,8 @@ type Server struct {
 	sheets    func() Sheets
 	notifier  Notifier
 	telemetry Receiver
+	programs  http.Handler
+	public    string
 	metrics   http.Handler
 	assets    *assets
 	hub       *hub
@@ -125,7 +129,7 @@ func New(o Options) (*Server, error) {
 		gate: o.Gate, store: o.Store, site: cmp.Or(o.Site, vital.DefaultSite), live: o.Live, judged: o.Judged, inForce: o.Rules, trials: o.Trials, tracer: o.Tracer, history: o.History,
 		commands: o.Commands, packets: o.Packets, system: o.System,
 		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
-		platform: o.Platform, mqtt: o.MQTT, sheet: o.Sheet, sheets: o.Sheets, notifier: o.Notifier, leaves: o.Ledger, telemetry: o.Telemetry, metrics: o.Metrics, assets: files,
+		platform: o.Platform, mqtt: o.MQTT, sheet: o.Sheet, sheets: o.Sheets, notifier: o.Notifier, leaves: o.Ledger, telemetry: o.Telemetry, programs: o.Programs, public: strings.TrimSuffix(o.Public, "/"), metrics: o.Metrics, assets: files,
 		entrance: o.Entrance, elsewhere: o.Elsewhere, authority: o.Authority, enrolling: o.Enrol, est: o.EST, connected: o.Connected, endCertificate: o.EndCertificate,
 		sockets: doorkeeper{each: make(map[string]int)}, views: views{last: make(map[string]time.Time)},
 	}
@@ -203,8 +207,16 @@ func (s *Server) Handler() http.Handler {
 	if s.metrics != nil {
 		mux.Handle("GET /metrics", s.metrics)
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.assets.serve(s, w, r) })
 	origin := http.NewCrossOriginProtection()
+	if s.programs != nil {
+		for _, path := range programPaths {
+			mux.Handle(path, s.programs)
+		}
+		for _, path := range programPosts {
+			origin.AddInsecureBypassPattern("POST " + path)
+		}
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.assets.serve(s, w, r) })
 	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.writeError(w, r, vital.Errorf(vital.Denied, "this request came from another site's page"))
 	}))
