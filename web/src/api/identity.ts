@@ -80,7 +80,7 @@ const at = encodeURIComponent
 export const useMethods = () => useQuery({ queryKey: ['sign-in-methods'], queryFn: () => get<Methods>('/session/methods'), retry: again, staleTime: 60_000 })
 
 export const signIn = (username: string, password: string) => post<Me>('/session', { username, password })
-export const useLink = (token: string) => post<Me>('/session/link', { token })
+export const signInByLink = (token: string) => post<Me>('/session/link', { token })
 export const signInByCode = (code: string) => post<Me>('/session/code', { code })
 export async function signInByPasskey(): Promise<Me> {
   const { ceremony, options } = await post<Ceremony<ProofOptions>>('/session/passkey/begin')

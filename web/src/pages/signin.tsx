@@ -1,60 +1,53 @@
+import './me/me.css'
 import { Button, PasswordInput, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState, type FormEvent } from 'react'
-import { post, Refusal } from '../api/client'
+import { Refusal, remove } from '../api/client'
+import { signIn, signInByCode, signInByLink, signInByPasskey, ssoAddress, useMethods, type Methods } from '../api/identity'
 import type { Me } from '../api/types'
+import { passkeysHere } from '../api/webauthn'
+import { CodeInput, proofProblem } from '../parts/proof'
 import { refusalText } from '../parts/states'
 import { askForTest } from '../sound/station'
 import { useSay } from '../words'
+import { Enrol } from './me/enrol'
 
-/** By name and password, or by a one-time link (/sign-in#secret), after which a password is chosen. */
-export default function SignIn({ choose = false }: { choose?: boolean }) {
+/** Where to go after signing in: the page that was asked for. */
+const wanted = () => (location.pathname === '/sign-in' ? '/' : location.pathname + location.search)
+
+/** By passkey, by password and a second proof, by the hospital's sign-on, or by a one-time link (/sign-in#secret), after
+    which a way to sign in is chosen. */
+export default function SignIn({ half }: { half?: Me }) {
   const say = useSay()
   const client = useQueryClient()
-  const [step, setStep] = useState<'name' | 'link' | 'choose'>(choose ? 'choose' : location.hash.length > 1 ? 'link' : 'name')
-  const [name, setName] = useState('')
-  const [password, setPassword] = useState('')
-  const [again, setAgain] = useState('')
-  const [problem, setProblem] = useState('')
-  const [busy, setBusy] = useState(false)
+  const methods = useMethods().data
+  const [me, setMe] = useState<Me | undefined>(half)
+  const [link, setLink] = useState(location.pathname === '/sign-in' && location.hash.length > 1)
+  const asked = new URLSearchParams(location.search).get('problem')
+  const [problem, setProblem] = useState(() => (asked ? say.maybe('signin.problem.' + asked, '') : ''))
   const used = useRef(false)
 
-  const enter = (me: Me) => {
-    if (me.password === false && me.class === 'user') return setStep('choose')
+  const enter = (next: Me) => {
+    setProblem('')
+    if (next.next) return setMe(next)
     askForTest()
-    history.replaceState(null, '', '/')
-    client.setQueryData(['me'], me)
+    history.replaceState(null, '', wanted())
+    client.setQueryData(['me'], next)
     void client.invalidateQueries()
   }
   useEffect(() => {
-    if (step !== 'link' || used.current) return
+    if (!link || used.current) return
     used.current = true // a link works once: never send it twice
     const token = location.hash.slice(1)
     history.replaceState(null, '', '/sign-in') // nor leave it in the address
-    post<Me>('/session/link', { token }).then(enter, (e: unknown) => {
-      setStep('name')
-      setProblem(e instanceof Refusal && e.kind !== 'offline' && e.kind !== 'unavailable' ? say('signin.link.used') : refusalText(e, say))
-    })
+    signInByLink(token)
+      .then(enter, (e: unknown) => setProblem(e instanceof Refusal && e.kind !== 'offline' && e.kind !== 'unavailable' ? say('signin.link.used') : refusalText(e, say)))
+      .finally(() => setLink(false))
   })
-  const submit = async (event: FormEvent) => {
-    event.preventDefault()
-    if (step === 'choose' && password !== again) return setProblem(say('signin.differ'))
-    setBusy(true)
-    setProblem('')
-    try {
-      if (step === 'choose') {
-        await post('/me/password', { old: '', new: password })
-        askForTest()
-        history.replaceState(null, '', '/')
-        await client.invalidateQueries()
-      } else enter(await post<Me>('/session', { username: name, password }))
-    } catch (e) {
-      if (e instanceof Refusal && step === 'name' && e.kind === 'unauthenticated') setProblem(say('signin.wrong'))
-      else if (e instanceof Refusal && e.kind === 'too-much') setProblem(say('signin.wait'))
-      else setProblem(refusalText(e, say))
-    } finally {
-      setBusy(false)
-    }
+  const away = () => void remove('/session').finally(() => (client.clear(), location.assign('/sign-in')))
+  const over = (text: string) => {
+    setMe(undefined)
+    setProblem(text)
   }
   return (
     <main className="signin">
@@ -64,25 +57,142 @@ export default function SignIn({ choose = false }: { choose?: boolean }) {
         </svg>
         <span>{say('app.name')}</span>
       </div>
-      {step === 'link' ? (
+      {link ? (
         <p role="status">{say('signin.link')}</p>
+      ) : me?.next === 'enrol' ? (
+        <Enrol me={me} enter={enter} />
+      ) : me?.next ? (
+        <Second me={me} methods={methods} enter={enter} over={over} />
       ) : (
-        <form className="stack" onSubmit={(e) => void submit(e)}>
-          <h1>{say(step === 'choose' ? 'signin.choose' : 'signin.title')}</h1>
-          {step === 'choose' ? <p className="second">{say('signin.choose.note')}</p> : <TextInput label={say('signin.username')} value={name} onChange={(e) => setName(e.currentTarget.value)} autoComplete="username" autoFocus required />}
-          <PasswordInput label={say('signin.password')} value={password} onChange={(e) => setPassword(e.currentTarget.value)} autoComplete={step === 'choose' ? 'new-password' : 'current-password'} minLength={step === 'choose' ? 12 : 1} required />
-          {step === 'choose' && <PasswordInput label={say('signin.again')} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" required />}
-          {problem && (
-            <p className="problem" role="alert">
-              {problem}
-            </p>
-          )}
-          <Button type="submit" loading={busy}>
-            {say(step === 'choose' ? 'action.save' : 'signin.act')}
-          </Button>
-          {step === 'name' && <p className="small quiet">{say('signin.forgot')}</p>}
-        </form>
+        <First methods={methods} enter={enter} said={problem} />
+      )}
+      {me?.next && (
+        <button className="plain small" onClick={away}>
+          {say('signin.back')}
+        </button>
       )}
     </main>
+  )
+}
+
+/** One of the ways, with what went wrong on it. */
+function useTry(enter: (me: Me) => void, words: (e: unknown) => string, said = '') {
+  const [busy, setBusy] = useState('')
+  const [problem, setProblem] = useState(said)
+  useEffect(() => setProblem(said), [said])
+  const attempt = async (way: string, run: () => Promise<Me>) => {
+    setBusy(way)
+    setProblem('')
+    try {
+      enter(await run())
+    } catch (e) {
+      setProblem(words(e))
+    } finally {
+      setBusy('')
+    }
+  }
+  const shown = problem && (
+    <p className="problem" role="alert">
+      {problem}
+    </p>
+  )
+  return { busy, attempt, shown }
+}
+
+function First({ methods, enter, said }: { methods: Methods | undefined; enter: (me: Me) => void; said: string }) {
+  const say = useSay()
+  const [name, setName] = useState('')
+  const [password, setPassword] = useState('')
+  const { busy, attempt, shown } = useTry(enter, (e) => (e instanceof Refusal && e.kind === 'unauthenticated' ? say('signin.wrong') : proofProblem(e, say)), said)
+  const passkey = methods?.passkey && passkeysHere()
+  const sso = methods?.sso ?? []
+  return (
+    <div className="stack">
+      <h1>{say('signin.title')}</h1>
+      {shown}
+      {passkey && (
+        <Button autoFocus loading={busy === 'passkey'} onClick={() => void attempt('passkey', signInByPasskey)}>
+          {say('signin.passkey')}
+        </Button>
+      )}
+      {!passkey && methods?.passkeyAddress && (
+        <p className="small second">
+          {say('signin.passkey.where')} <a href={methods.passkeyAddress}>{say('signin.passkey.open', { address: methods.passkeyAddress })}</a>
+        </p>
+      )}
+      {sso.map((p) => (
+        <Button key={p.name} variant="default" component="a" href={ssoAddress(p.name, wanted())}>
+          {say('signin.sso', { name: p.title })}
+        </Button>
+      ))}
+      {methods?.password !== false && (
+        <>
+          {(passkey || sso.length > 0) && <Or />}
+          <form className="stack" onSubmit={(e: FormEvent) => (e.preventDefault(), void attempt('password', () => signIn(name, password)))}>
+            <TextInput label={say('signin.username')} value={name} onChange={(e) => setName(e.currentTarget.value)} autoComplete="username" autoFocus={!passkey} required />
+            <PasswordInput label={say('signin.password')} value={password} onChange={(e) => setPassword(e.currentTarget.value)} autoComplete="current-password" required />
+            <Button type="submit" variant={passkey ? 'default' : 'filled'} loading={busy === 'password'}>
+              {say('signin.next')}
+            </Button>
+          </form>
+          <p className="small quiet">{say('signin.forgot')}</p>
+        </>
+      )}
+    </div>
+  )
+}
+
+function Second({ me, methods, enter, over }: { me: Me; methods: Methods | undefined; enter: (me: Me) => void; over: (problem: string) => void }) {
+  const say = useSay()
+  const [code, setCode] = useState('')
+  const tries = useRef(0)
+  const { busy, attempt, shown } = useTry(enter, (e) => proofProblem(e, say))
+  const ways = me.methods ?? []
+  const passkey = ways.includes('passkey') && passkeysHere()
+  const byCode = () =>
+    signInByCode(code).catch((e: unknown) => {
+      setCode('')
+      if (e instanceof Refusal && e.kind === 'unauthenticated' && ++tries.current >= 5) over(say('signin.over'))
+      throw e
+    })
+  return (
+    <div className="stack">
+      <h1>{say('signin.second')}</h1>
+      <p className="second">{say('signin.second.note')}</p>
+      {passkey && (
+        <Button autoFocus loading={busy === 'passkey'} onClick={() => void attempt('passkey', signInByPasskey)}>
+          {say('step.passkey')}
+        </Button>
+      )}
+      {ways.includes('code') && (
+        <form className="stack" onSubmit={(e: FormEvent) => (e.preventDefault(), void attempt('code', byCode))}>
+          <CodeInput value={code} change={setCode} focus={!passkey} />
+          <Button type="submit" variant={passkey ? 'default' : 'filled'} loading={busy === 'code'} disabled={code.length < 6}>
+            {say('signin.act')}
+          </Button>
+        </form>
+      )}
+      {ways.includes('sso') &&
+        (methods?.sso ?? []).map((p) => (
+          <Button key={p.name} variant="default" component="a" href={ssoAddress(p.name, wanted())}>
+            {say('signin.sso', { name: p.title })}
+          </Button>
+        ))}
+      {!passkey && methods?.passkeyAddress && (
+        <p className="small second">
+          {say('signin.passkey.where')} <a href={methods.passkeyAddress}>{say('signin.passkey.open', { address: methods.passkeyAddress })}</a>
+        </p>
+      )}
+      {shown}
+    </div>
+  )
+}
+
+function Or() {
+  const say = useSay()
+  return (
+    <p className="or quiet" aria-hidden="true">
+      {say('signin.or')}
+    </p>
   )
 }
