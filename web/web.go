@@ -8,10 +8,6 @@ import (
 	"io/fs"
 )
 
-// NoncePlaceholder stands in index.html where the server writes the nonce of the
-// page's Content-Security-Policy (style-src 'nonce-...'), anew for each answer.
-const NoncePlaceholder = "__VIGIL_NONCE__"
-
 //go:embed all:dist
 var dist embed.FS
 

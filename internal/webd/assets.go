@@ -17,9 +17,22 @@ import (
 	"github.com/vigilcare/vigil/vital"
 )
 
-// NoncePlaceholder stands in index.html where each answer gets a nonce of its
-// own: the screens' style library may only add styles that carry it.
-const NoncePlaceholder = "__VIGIL_NONCE__"
+// noncePlaceholder stands in the page where each answer gets a nonce of its own:
+// only scripts and styles that carry it count.
+const noncePlaceholder = "__VIGIL_NONCE__"
+
+// stamped gives the nonce to what the page loads, and to the page, so that its
+// scripts can give it to what they add.
+var stamped = strings.NewReplacer(
+	"<head>", `<head><meta property="csp-nonce" nonce="`+noncePlaceholder+`" />`,
+	"<script ", `<script nonce="`+noncePlaceholder+`" `,
+	`<link rel="modulepreload" `, `<link rel="modulepreload" nonce="`+noncePlaceholder+`" `,
+	`<link rel="stylesheet" `, `<link rel="stylesheet" nonce="`+noncePlaceholder+`" `,
+)
+
+// trustingPage is how a page says that it has a policy of Trusted Types, without
+// which a text could become markup or the address of a script.
+const trustingPage = `<meta name="trusted-types" content="default"`
 
 // asset is one file of the screens, packed once at the start.
 type asset struct {
@@ -32,8 +45,9 @@ type asset struct {
 
 // assets is every file of the screens by path, "/assets/main-3f2a.js".
 type assets struct {
-	files map[string]asset
-	index []byte
+	files    map[string]asset
+	index    []byte
+	trusting bool // the page has a policy of Trusted Types
 }
 
 // loadAssets reads and packs all files. A tree without index.html serves none.
@@ -51,7 +65,7 @@ func loadAssets(tree fs.FS) (*assets, error) {
 			return err
 		}
 		if name == "index.html" {
-			a.index = body
+			a.index, a.trusting = []byte(stamped.Replace(string(body))), bytes.Contains(body, []byte(trustingPage))
 			return nil
 		}
 		a.files["/"+name] = pack(name, body)
@@ -127,24 +141,28 @@ func (a *assets) serve(s *Server, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// page answers with index.html and a policy that lets nothing run but our own
-// scripts, and nothing style but what carries this answer's nonce.
+// page answers with index.html and a policy that lets nothing run and nothing
+// style but what carries this answer's nonce, and what such a script loads.
 func (a *assets) page(s *Server, w http.ResponseWriter, r *http.Request) {
 	nonce := rand.Text()
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-cache")
-	h.Set("Content-Security-Policy", contentPolicy("style-src 'self' 'nonce-"+nonce+"'; style-src-attr 'unsafe-inline'"))
+	h.Set("Content-Security-Policy", contentPolicy(nonce, a.trusting))
 	if r.Method == http.MethodGet {
-		w.Write(bytes.ReplaceAll(a.index, []byte(NoncePlaceholder), []byte(nonce)))
+		w.Write(bytes.ReplaceAll(a.index, []byte(noncePlaceholder), []byte(nonce)))
 	}
 }
 
-// contentPolicy is the Content-Security-Policy with the given rule for styles.
-// Attributes (style="width:3px") may be set, because positions on a chart are
-// computed; they can load and run nothing.
-func contentPolicy(style string) string {
-	return "default-src 'none'; script-src 'self'; " + style +
+// contentPolicy is the Content-Security-Policy of the page. Nothing inline runs
+// or styles; positions on a chart are set through the style object, which it does
+// not concern.
+func contentPolicy(nonce string, trusting bool) string {
+	policy := "default-src 'none'; script-src 'nonce-" + nonce + "' 'strict-dynamic'; style-src 'self' 'nonce-" + nonce + "'" +
 		"; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'" +
 		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+	if trusting {
+		policy += "; require-trusted-types-for 'script'; trusted-types default"
+	}
+	return policy
 }

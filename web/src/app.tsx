@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect, useRef } from 'react'
 import { Redirect, Route, Switch } from 'wouter'
-import { Refusal } from './api/client'
+import { onHalf, Refusal } from './api/client'
 import { useMe, useWards } from './api/queries'
 import { alarms } from './live/alarms'
 import { live } from './live/store'
@@ -35,14 +35,19 @@ const Rules = page(() => import('./pages/rules/rules'))
 const Try = page(() => import('./pages/rules/try'))
 const Channels = page(() => import('./pages/channels/channels'))
 const LetIn = page(() => import('./pages/programs/let-in'))
+const MyPage = page(() => import('./pages/me/me'))
+const Backups = page(() => import('./pages/backups/backups'))
 const SignIn = lazy(() => import('./pages/signin'))
+const StepUp = lazy(() => import('./parts/step-up').then((m) => ({ default: m.StepUp })))
 
 export function App() {
   const say = useSay()
   const me = useMe()
   const client = useQueryClient()
   useApplyPreferences()
-  const signedIn = me.data !== undefined
+  const half = me.data?.next ? me.data : undefined
+  const signedIn = me.data !== undefined && !half
+  useEffect(() => onHalf(() => void client.invalidateQueries({ queryKey: ['me'] })), [client])
   const user = me.data?.id ?? ''
   useEffect(() => {
     if (!signedIn) return
@@ -73,11 +78,10 @@ export function App() {
   if (me.isPending) return null
   const mustSignIn = me.error instanceof Refusal && me.error.kind === 'unauthenticated'
   const byLink = location.pathname === '/sign-in' && location.hash.length > 1
-  const mustChoose = me.data?.password === false && me.data.class === 'user'
-  if (mustSignIn || byLink || mustChoose) {
+  if (mustSignIn || byLink || half) {
     return (
       <Suspense>
-        <SignIn choose={mustChoose && !byLink} />
+        <SignIn {...(half && !byLink ? { half } : {})} />
       </Suspense>
     )
   }
@@ -85,6 +89,9 @@ export function App() {
 
   return (
     <Shell>
+      <Suspense>
+        <StepUp />
+      </Suspense>
       <Suspense fallback={<Skeleton lines={8} height={20} />}>
         <Switch>
           <Route path="/">
@@ -130,6 +137,12 @@ export function App() {
           </Route>
           <Route path="/try">
             <Try />
+          </Route>
+          <Route path="/me">
+            <MyPage />
+          </Route>
+          <Route path="/backups">
+            <Backups />
           </Route>
           <Route path="/me/channels">
             <Channels />

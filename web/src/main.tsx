@@ -1,3 +1,4 @@
+import './trusted'
 import './style/tokens.css'
 import './style/mantine.css'
 import './style/base.css'
@@ -15,7 +16,7 @@ import { flashInStep } from './style/in-step'
 import { paperIsWhite } from './style/print'
 import { theme, variables } from './theme'
 
-const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? ''
+const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? ''
 setNonce(nonce) // dialogs and menus hold the page still by a style of their own
 flashInStep(document)
 paperIsWhite(document.documentElement)

@@ -1,5 +1,6 @@
 import { Button, Checkbox, Modal, SegmentedControl } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
+import { Link } from 'wouter'
 import { remove } from '../api/client'
 import { useMe } from '../api/queries'
 import { usePreferences } from '../preferences'
@@ -48,6 +49,11 @@ export default function PreferencesDialog({ close }: { close: () => void }) {
         <p className="small quiet">{say('preferences.units.note')}</p>
         <Checkbox label={say('preferences.privacy')} checked={preferences.privacy === true} onChange={(e) => change({ privacy: e.currentTarget.checked })} />
         <Checkbox label={say('alarm.keys')} description={say('alarm.keys.note')} checked={keys} onChange={(e) => setKeys(e.currentTarget.checked)} />
+        {me?.class === 'user' && !me.demo && (
+          <Link href="/me" onClick={close}>
+            {say('me.open')}
+          </Link>
+        )}
         <div className="row ask-end">
           {!me?.demo && (
             <Button variant="default" onClick={leave}>

@@ -10,6 +10,7 @@ import { SoundSign } from '../sound/sign'
 import { clock, date } from '../time/zone'
 import { useSay } from '../words'
 import { AlarmBar } from './alarm-bar'
+import { NoticeBar } from './notice-bar'
 import { useOpenAlarm } from './open-alarm'
 import { WaitingBar } from './waiting-bar'
 
@@ -28,7 +29,7 @@ const pages = [
   { to: '/', key: 'nav.ward', at: /^\/(ward.*)?$/ },
   { to: '/patients', key: 'nav.patients', at: /^\/patient/ },
   { to: '/alarms', key: 'nav.alarms', at: /^\/alarms/ },
-  { to: '/cover', key: 'nav.running', at: /^\/(cover|review|ledger|burden|rules|try|me)/ },
+  { to: '/cover', key: 'nav.running', at: /^\/(cover|review|ledger|burden|rules|try|me\/)/ },
   { to: '/devices', key: 'nav.devices', at: /^\/(devices|start)/ },
   { to: '/system', key: 'nav.system', at: /^\/system/ },
   { to: '/people', key: 'nav.people', at: /^\/people/ },
@@ -83,6 +84,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </header>
       <LinkBanner />
       <WaitingBar />
+      {(me?.notices ?? 0) > 0 && !kiosk && <NoticeBar count={me?.notices ?? 0} />}
       <AlarmBar zone={zone} kiosk={kiosk} side={<SoundSign />} />
       <main id="content" tabIndex={0}>
         {children}

@@ -3,7 +3,6 @@ import { Button, Modal, PasswordInput, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { notifications } from '@mantine/notifications'
 import { useEffect, useState } from 'react'
-import { Link } from 'wouter'
 import { addPasskey, changePassword, newCode, noticesSeen, removeCode, removePasskey, renamePasskey, useCode, useNotices, usePasskeys, voidLinks, type CodeSecret, type Passkey } from '../../api/identity'
 import { Refusal } from '../../api/client'
 import { useMe } from '../../api/queries'
@@ -15,6 +14,7 @@ import { useZone } from '../../parts/shell'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
+import { OwnPrograms } from '../programs/own'
 import { Confirm } from './enrol'
 import { OwnSessions } from './sessions'
 
@@ -36,6 +36,7 @@ export default function MePage() {
       <Code />
       <Password />
       <OwnSessions />
+      <OwnPrograms />
     </div>
   )
 }
@@ -249,17 +250,5 @@ function Notices() {
       </ul>
       {voiding && <Ask danger title={say('me.notices.not-me')} note={say('me.notices.voided')} act={say('me.notices.not-me')} close={() => setVoiding(false)} run={() => voidLinks()} />}
     </section>
-  )
-}
-
-/** On every page until it was seen: what others did to an account cannot be hidden from its person. */
-export function NoticeBar() {
-  const say = useSay()
-  const count = useMe().data?.notices ?? 0
-  if (count === 0) return null
-  return (
-    <div className="notice-bar" role="status">
-      <strong>{say('me.notices.unseen', { count })}</strong> <Link href="/me">{say('me.notices.look')}</Link>
-    </div>
   )
 }
