@@ -230,7 +230,11 @@ func (b bench) populate(ctx context.Context, dir string, n int) ([]account, []st
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.DiscardHandler), Backups: filepath.Join(dir, "backups"), Keeper: keeper})
+	ledger, err := openLedgerKey(ctx, c, keeper)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.DiscardHandler), Backups: filepath.Join(dir, "backups"), Keeper: keeper, Ledger: ledger})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -15,6 +15,7 @@ var commands = []command{
 	{"replay", "what other rules or limits would have alarmed, over what was measured", runReplay},
 	{"trace", "the signed black box of an alarm: get it, check it without a server", runTrace},
 	{"journal", "verify, list or export the journal of a stopped server", runJournal},
+	{"ledger", "the audit ledger: verify, list, prove, export, without a server", runLedger},
 	{"migrate", "bring the store to this version's schema, or say what that would do", runMigrate},
 	{"config", "print the configuration that would be used", runConfig},
 	{"analyse", "score sets of vital signs: NEWS2 and its kin, JSON lines in and out", runAnalyse},

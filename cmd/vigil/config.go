@@ -57,6 +57,7 @@ type config struct {
 	SMSHeaders   string
 	Inside       string
 	Downtime     string
+	Witness      string
 	SSO          string
 	RootKey      string
 	Keys         string
@@ -135,6 +136,7 @@ func (c *config) fields() []field {
 	str("sms-headers", "headers for the gateway, Name: value, with commas between", &c.SMSHeaders)
 	str("notify-inside", "addresses inside the house that webhooks, ntfy and gateways may have, with commas between: 10.1.0.0/16; others are refused", &c.Inside)
 	str("sso", "file (YAML) of the hospital's own sign-ons, OpenID Connect; needs public; empty: none", &c.SSO)
+	str("witness", "file outside of the data directory to which every signed checkpoint of the audit ledger is appended; empty: none", &c.Witness)
 	str("downtime", "directory of the downtime sheets; empty: downtime in the data directory; off: none", &c.Downtime)
 	str("root-key", "file of the key that wraps all others, or credential:NAME for one of systemd; empty: root.key in the data directory", &c.RootKey)
 	str("keys", "folder of the keys, or postgres://... of a database that holds nothing else, for several nodes; empty: keys in the data directory", &c.Keys)

@@ -106,12 +106,16 @@ func openHeld(ctx context.Context, w world, c config) (h heldJournal, err error)
 	if err != nil {
 		return h, err
 	}
+	ledger, err := openLedgerKey(ctx, c, keeper)
+	if err != nil {
+		return h, err
+	}
 	if file, ok := strings.CutPrefix(c.dsn(), "sqlite:"); ok {
 		if _, err := os.Stat(file); err != nil {
 			return h, vital.Errorf(vital.Precondition, "the store: %w", err)
 		}
 	}
-	h.store, err = store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.NewTextHandler(w.err, nil)), Backups: filepath.Join(c.Data, "backups"), Keeper: keeper})
+	h.store, err = store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.NewTextHandler(w.err, nil)), Backups: filepath.Join(c.Data, "backups"), Keeper: keeper, Ledger: ledger})
 	if err != nil {
 		return h, vital.Errorf(vital.KindOf(err), "open the store: %w", err)
 	}

@@ -45,6 +45,9 @@ func runMigrate(ctx context.Context, w world, args []string) error {
 	if o.Keeper, err = openKeeper(ctx, c); err != nil {
 		return vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
 	}
+	if o.Ledger, err = openLedgerKey(ctx, c, o.Keeper); err != nil {
+		return vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
+	}
 	db, err := store.Open(ctx, o)
 	if err != nil {
 		return vital.Errorf(vital.KindOf(err), "migrate the store: %w", err)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/ca"
 	"github.com/vigilcare/vigil/internal/deviced"
@@ -54,8 +55,11 @@ type node struct {
 	sheets   *report.Sheets
 	written  sheetsKept
 	traceKey ed25519.PrivateKey
-	began    time.Time
-	gauge    gauge
+
+	ledgerKey *audit.Key
+	ledger    *ledgerKeeper
+	began     time.Time
+	gauge     gauge
 }
 
 func vitalNow() vital.Instant { return vital.At(time.Now()) }
@@ -75,7 +79,10 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
 	}
-	n.store, err = store.Open(ctx, store.Options{DSN: c.dsn(), Log: log, Backups: filepath.Join(c.Data, "backups"), Keeper: n.keeper})
+	if n.ledgerKey, err = openLedgerKey(ctx, c, n.keeper); err != nil {
+		return n, err
+	}
+	n.store, err = store.Open(ctx, store.Options{DSN: c.dsn(), Log: log, Ledger: n.ledgerKey, Backups: filepath.Join(c.Data, "backups"), Keeper: n.keeper})
 	if err != nil {
 		return n, vital.Errorf(vital.KindOf(err), "open the store: %w", err)
 	}
@@ -120,6 +127,9 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	}
 	n.sheets = n.newSheets()
 	if err := n.openNotifier(); err != nil {
+		return n, err
+	}
+	if err := n.openLedger(); err != nil {
 		return n, err
 	}
 	if err := n.openTraceKey(ctx); err != nil {

@@ -205,7 +205,11 @@ func openStore(ctx context.Context, c config) (*api, error) {
 	if err != nil {
 		return nil, vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
 	}
-	db, err := store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.DiscardHandler), Backups: filepath.Join(c.Data, "backups"), Keeper: keeper})
+	ledger, err := openLedgerKey(ctx, c, keeper)
+	if err != nil {
+		return nil, vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
+	}
+	db, err := store.Open(ctx, store.Options{DSN: c.dsn(), Log: slog.New(slog.DiscardHandler), Backups: filepath.Join(c.Data, "backups"), Keeper: keeper, Ledger: ledger})
 	if err != nil {
 		return nil, vital.Errorf(vital.KindOf(err), "open the store: %w", err)
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -70,15 +71,29 @@ func MakeKey(site vital.Site) (*Key, string, error) {
 	return k, text, err
 }
 
+// Sealer seals secrets for the disk.
+type Sealer interface {
+	Seal(ctx context.Context, site, subject, place string, plain []byte) ([]byte, error)
+	Open(ctx context.Context, site, subject, place string, sealed []byte) ([]byte, error)
+}
+
+// sealedKey begins the text of a key file that is sealed.
+const sealedKey = "sealed "
+
 // LoadKey reads the key of a site's ledger, or draws one when the file is not
-// there. Only its owner may read the file: who has it can sign another history.
-func LoadKey(path string, site vital.Site) (*Key, error) {
-	k, err := readKey(path, site)
+// there. It is sealed when there is a sealer (nil: it lies open), and only its
+// owner may read the file: who has it can sign another history. Beside it lies
+// the public key, for everybody.
+func LoadKey(ctx context.Context, path string, site vital.Site, sealer Sealer) (*Key, error) {
+	k, err := ReadKey(ctx, path, site, sealer)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := createKey(path, site); err != nil {
+		if err := createKey(ctx, path, site, sealer); err != nil {
 			return nil, fmt.Errorf("create the ledger's key %s: %w", path, err)
 		}
-		k, err = readKey(path, site)
+		k, err = ReadKey(ctx, path, site, sealer)
+	}
+	if err == nil {
+		err = publish(PublicFile(path), k.public)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger's key %s: %w", path, err)
@@ -86,7 +101,20 @@ func LoadKey(path string, site vital.Site) (*Key, error) {
 	return k, nil
 }
 
-func readKey(path string, site vital.Site) (*Key, error) {
+// PublicFile is where the public key lies beside a key.
+func PublicFile(path string) string { return path + ".pub" }
+
+func publish(path, public string) error {
+	if before, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(before)) == public {
+		return nil
+	}
+	return os.WriteFile(path, []byte(public+"\n"), 0o644)
+}
+
+func place(site vital.Site) string { return "ledger/key/" + string(site) }
+
+// ReadKey is LoadKey, and makes nothing.
+func ReadKey(ctx context.Context, path string, site vital.Site, sealer Sealer) (*Key, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, err
@@ -101,6 +129,18 @@ func readKey(path string, site vital.Site) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	if sealed, ok := strings.CutPrefix(string(text), sealedKey); ok {
+		if sealer == nil {
+			return nil, vital.Errorf(vital.Precondition, "it is sealed, and the keys are not there")
+		}
+		body, err := base64.StdEncoding.DecodeString(strings.TrimSpace(sealed))
+		if err != nil {
+			return nil, vital.Errorf(vital.Precondition, "it does not hold a signing key")
+		}
+		if text, err = sealer.Open(ctx, string(site), "site", place(site), body); err != nil {
+			return nil, err
+		}
+	}
 	k, err := newKey(string(text))
 	if err != nil {
 		return nil, err
@@ -113,10 +153,17 @@ func readKey(path string, site vital.Site) (*Key, error) {
 
 // createKey links a synced file into place: a half-written key never bears the
 // name, and of two starters one wins.
-func createKey(path string, site vital.Site) error {
+func createKey(ctx context.Context, path string, site vital.Site, sealer Sealer) error {
 	_, text, err := MakeKey(site)
 	if err != nil {
 		return err
+	}
+	if sealer != nil {
+		sealed, err := sealer.Seal(ctx, string(site), "site", place(site), []byte(text))
+		if err != nil {
+			return err
+		}
+		text = sealedKey + base64.StdEncoding.EncodeToString(sealed)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
