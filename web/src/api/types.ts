@@ -255,6 +255,8 @@ export interface User {
   allWards: boolean
   state: string
   created: string
+  /** Of an account of a patient: the record that it sees. */
+  patient?: string
 }
 
 export interface Token {
@@ -294,6 +296,7 @@ export interface Me {
   passkeys?: number
   code?: boolean
   notices?: number
+  patient?: string
   site: string
   version: string
   catalogue?: string

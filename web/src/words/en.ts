@@ -7,8 +7,9 @@ import { places } from './en-places'
 import { alarms } from './en-alarms'
 import { running } from './en-running'
 import { watching } from './en-watching'
+import { access } from './en-access'
 import { server } from './en-server'
 import { programs } from './en-programs'
 import { identity } from './en-identity'
 
-export const en = { ...shared, ...patient, ...places, ...alarms, ...running, ...watching, ...server, ...programs, ...identity } as const
+export const en = { ...shared, ...patient, ...places, ...alarms, ...running, ...watching, ...access, ...server, ...programs, ...identity } as const

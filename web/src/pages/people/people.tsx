@@ -1,12 +1,14 @@
 import '../devices/devices.css'
+import '../running.css'
+import '../access/access.css'
+import './people.css'
 import { Button, Checkbox, Modal, MultiSelect, Select, Tabs, TextInput } from '@mantine/core'
-import { useDebouncedValue } from '@mantine/hooks'
 import { useEffect, useState } from 'react'
-import { Link, useLocation, useSearch } from 'wouter'
-import { get, post, put, query, remove } from '../../api/client'
-import { useTokens, useUsers, useWards, type List } from '../../api/queries'
-import type { AuditItem, Token, User } from '../../api/types'
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useLocation, useSearch } from 'wouter'
+import { post, remove } from '../../api/client'
+import { useTokens, useWards } from '../../api/queries'
+import { useMay } from '../../api/running'
+import type { Token } from '../../api/types'
 import { Ask } from '../../parts/ask'
 import { Copy } from '../../parts/once'
 import { useZone } from '../../parts/shell'
@@ -14,15 +16,22 @@ import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { Programs } from '../programs/programs'
 import { useSay } from '../../words'
+import { Anomalies } from './anomalies'
+import { Audit } from './audit'
+import { GlassQueue } from './glass-queue'
+import { Users } from './users'
 
-const roles = ['administrator', 'clinician', 'nurse', 'technician', 'auditor'] as const
-const tabs = ['users', 'tokens', 'programs', 'audit'] as const
+// Each tab with what whoever opens it may do.
+const tabs = { users: 'user.read', tokens: 'token.read', programs: 'client.read', audit: 'audit.read', glass: 'glass.read', anomalies: 'anomaly.read' } as const
+type Tab = keyof typeof tabs
 
 export default function PeoplePage() {
   const say = useSay()
   const [path, go] = useLocation()
   const asked = new URLSearchParams(useSearch()).get('tab')
-  const tab = tabs.find((t) => t === asked) ?? 'users'
+  const may = useMay()
+  const shown = (Object.keys(tabs) as Tab[]).filter((t) => may(tabs[t]))
+  const tab = shown.find((t) => t === asked) ?? shown[0] ?? 'users'
   useEffect(() => {
     document.title = `${say('people.title')} \u00b7 Vigil`
   }, [say])
@@ -33,7 +42,7 @@ export default function PeoplePage() {
       </div>
       <Tabs value={tab} onChange={(t) => go(`${path}?tab=${t}`, { replace: true })} keepMounted={false}>
         <Tabs.List>
-          {tabs.map((t) => (
+          {shown.map((t) => (
             <Tabs.Tab key={t} value={t}>
               {say(`people.tab.${t}`)}
             </Tabs.Tab>
@@ -51,14 +60,20 @@ export default function PeoplePage() {
         <Tabs.Panel value="audit" pt="md">
           <Audit />
         </Tabs.Panel>
+        <Tabs.Panel value="glass" pt="md">
+          <GlassQueue />
+        </Tabs.Panel>
+        <Tabs.Panel value="anomalies" pt="md">
+          <Anomalies />
+        </Tabs.Panel>
       </Tabs>
     </div>
   )
 }
 
-const wardWords = (all: boolean, ids: string[] | null, wards: { id: string; name: string }[], every: string) => (all ? every : (ids ?? []).map((id) => wards.find((w) => w.id === id)?.name ?? id).join(', '))
+export const wardWords = (all: boolean, ids: string[] | null, wards: { id: string; name: string }[], every: string) => (all ? every : (ids ?? []).map((id) => wards.find((w) => w.id === id)?.name ?? id).join(', '))
 
-function Shown({ title, note, label, text, close }: { title: string; note: string; label: string; text: string; close: () => void }) {
+export function Shown({ title, note, label, text, close }: { title: string; note: string; label: string; text: string; close: () => void }) {
   const say = useSay()
   return (
     <Modal opened onClose={close} title={title} size="lg" closeOnClickOutside={false} closeButtonProps={{ 'aria-label': say('action.close') }}>
@@ -70,89 +85,6 @@ function Shown({ title, note, label, text, close }: { title: string; note: strin
         </div>
       </div>
     </Modal>
-  )
-}
-
-function Users() {
-  const say = useSay()
-  const zone = useZone()
-  const answer = useUsers()
-  const wards = useWards().data ?? []
-  const [adding, setAdding] = useState(false)
-  const [link, setLink] = useState<{ name: string; link: string } | null>(null)
-  if (answer.isPending) return <Skeleton lines={5} />
-  if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
-  const whole = (path: string) => new URL(path, location.origin).toString()
-  const again = (u: User) => void post<{ link: string }>(`/users/${encodeURIComponent(u.id)}/link`).then((a) => setLink({ name: u.name, link: whole(a.link) }))
-  const turn = (u: User) => void put(`/users/${encodeURIComponent(u.id)}`, { name: u.name, roles: u.roles, wards: u.wards ?? [], allWards: u.allWards, state: u.state === 'active' ? 'blocked' : 'active' }).then(() => answer.refetch())
-  return (
-    <>
-      <Button onClick={() => setAdding(true)}>{say('people.add')}</Button>
-      <div className="scroll" tabIndex={0} role="region" aria-label={say('people.tab.users')}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{say('people.name')}</th>
-              <th scope="col">{say('people.username')}</th>
-              <th scope="col">{say('people.roles')}</th>
-              <th scope="col">{say('people.wards')}</th>
-              <th scope="col">{say('people.state')}</th>
-              <th scope="col">{say('device.created')}</th>
-              <th scope="col">
-                <span className="unseen">{say('patient.actions')}</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {answer.data.map((u) => (
-              <tr key={u.id}>
-                <th scope="row" className="strong">
-                  {u.name}
-                </th>
-                <td>{u.username}</td>
-                <td>{u.roles.map((r) => say.maybe('people.role.' + r, r)).join(', ')}</td>
-                <td>{wardWords(u.allWards, u.wards, wards, say('people.wards.all'))}</td>
-                <td>{say.maybe('people.state.' + u.state, u.state)}</td>
-                <td className="nowrap">{moment(Date.parse(u.created), zone, say.language, Date.now())}</td>
-                <td className="right nowrap">
-                  <Button size="compact-sm" variant="subtle" color="gray" onClick={() => again(u)}>
-                    {say('people.link.again')}
-                  </Button>
-                  <Button size="compact-sm" variant="subtle" color="gray" onClick={() => turn(u)}>
-                    {say(u.state === 'active' ? 'people.disable' : 'people.enable', { name: u.name })}
-                  </Button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {adding && <AddUser close={() => setAdding(false)} made={(name, path) => setLink({ name, link: whole(path) })} />}
-      {link && <Shown title={say('people.link', { name: link.name })} note={say('people.link.note')} label={say('people.link', { name: link.name })} text={link.link} close={() => setLink(null)} />}
-    </>
-  )
-}
-
-function AddUser({ close, made }: { close: () => void; made: (name: string, link: string) => void }) {
-  const say = useSay()
-  const wards = useWards().data ?? []
-  const [name, setName] = useState('')
-  const [username, setUsername] = useState('')
-  const [chosen, setChosen] = useState<string[]>(['nurse'])
-  const [all, setAll] = useState(true)
-  const [some, setSome] = useState<string[]>([])
-  const run = async () => {
-    const answer = await post<{ link?: string }>('/users', { name, username, roles: chosen, wards: all ? [] : some, allWards: all })
-    if (answer.link) made(name, answer.link)
-  }
-  return (
-    <Ask title={say('people.add')} act={say('people.add')} ready={name.trim() !== '' && username.trim() !== '' && chosen.length > 0 && (all || some.length > 0)} close={close} run={run}>
-      <TextInput label={say('people.name')} required value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-      <TextInput label={say('people.username')} required value={username} onChange={(e) => setUsername(e.currentTarget.value)} autoComplete="off" />
-      <MultiSelect label={say('people.roles')} data={roles.map((r) => ({ value: r, label: say(`people.role.${r}`) }))} value={chosen} onChange={setChosen} />
-      <Checkbox label={say('people.wards.all')} checked={all} onChange={(e) => setAll(e.currentTarget.checked)} />
-      {!all && <MultiSelect label={say('people.wards')} data={wards.map((w) => ({ value: w.id, label: w.name }))} value={some} onChange={setSome} />}
-    </Ask>
   )
 }
 
@@ -249,71 +181,5 @@ function AddKiosk({ close, made }: { close: () => void; made: (url: string) => v
     <Ask title={say('kiosk.add')} note={say('kiosk.note')} act={say('kiosk.add')} ready={ward !== null} close={close} run={async () => made((await post<{ url: string }>('/kiosks', { ward })).url)}>
       <Select label={say('ward.choose')} data={wards.map((w) => ({ value: w.id, label: w.name }))} value={ward} onChange={setWard} />
     </Ask>
-  )
-}
-
-function Audit() {
-  const say = useSay()
-  const zone = useZone()
-  const [who, setWho] = useState('')
-  const [patient, setPatient] = useState('')
-  const [filter] = useDebouncedValue({ who, patient }, 300)
-  const answer = useInfiniteQuery({
-    queryKey: ['audit', filter.who, filter.patient],
-    queryFn: ({ pageParam }) => get<List<AuditItem & { name?: string }>>('/audit' + query({ ...filter, before: pageParam })),
-    initialPageParam: '',
-    getNextPageParam: (last) => {
-      const list = last.items ?? []
-      return list.length >= 50 ? (list[list.length - 1]?.at ?? null) : null
-    },
-  })
-  const list = answer.data?.pages.flatMap((p) => p.items ?? []) ?? []
-  return (
-    <>
-      <div className="row wrap">
-        <TextInput aria-label={say('audit.filter.who')} placeholder={say('audit.filter.who')} value={who} onChange={(e) => setWho(e.currentTarget.value)} />
-        <TextInput aria-label={say('audit.filter.patient')} placeholder={say('audit.filter.patient')} value={patient} onChange={(e) => setPatient(e.currentTarget.value)} />
-      </div>
-      {answer.isPending && <Skeleton lines={8} />}
-      {answer.error && !answer.data && <Trouble problem={answer.error} retry={() => void answer.refetch()} />}
-      {answer.data && list.length === 0 && <p className="second devices-calm">{say('audit.none')}</p>}
-      {list.length > 0 && (
-        <div className="scroll" tabIndex={0} role="region" aria-label={say('people.tab.audit')}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{say('audit.at')}</th>
-                <th scope="col">{say('audit.who')}</th>
-                <th scope="col">{say('audit.action')}</th>
-                <th scope="col">{say('audit.subject')}</th>
-                <th scope="col">{say('audit.outcome')}</th>
-                <th scope="col">{say('audit.why')}</th>
-                <th scope="col">{say('audit.from')}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.map((a, i) => (
-                <tr key={i}>
-                  <td className="nowrap">{moment(Date.parse(a.at), zone, say.language, Date.now(), true)}</td>
-                  <td>
-                    {a.name || a.who} <span className="quiet">{a.role.split(',').map((r) => say.maybe('people.role.' + r.trim(), r)).join(', ')}</span>
-                  </td>
-                  <td className="mono">{a.action}</td>
-                  <td>{a.patient ? <Link href={`/patient/${encodeURIComponent(a.patient)}`}>{a.subject || a.patient}</Link> : a.subject}</td>
-                  <td className={/deni|refus/.test(a.outcome) ? 'technical strong' : ''}>{a.outcome}</td>
-                  <td>{a.why}</td>
-                  <td className="mono">{a.from}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-      {answer.hasNextPage && (
-        <Button variant="default" mt="md" loading={answer.isFetchingNextPage} onClick={() => void answer.fetchNextPage()}>
-          {say('action.older')}
-        </Button>
-      )}
-    </>
   )
 }
