@@ -32,6 +32,8 @@ const (
 	Nurse         Role = "nurse"
 	Technician    Role = "technician"
 	Auditor       Role = "auditor"
+	Patient       Role = "patient" // sees the own record, and decides who else does
+	Family        Role = "family"  // follows somebody, as far as that one permits
 )
 
 // Principal is an authenticated caller.
@@ -46,12 +48,14 @@ type Principal struct {
 	Namespaces []string // gateway: topic prefixes it may publish under, "v1/ward-gw-1-"
 	Credential vital.CredentialID
 	Remote     string
+	Patient    vital.PatientID // who a user of the role patient is
+	Purpose    Purpose         // what it said it looks for; empty: what its roles are for
 
 	Session string    // the browser's session; "": it did not come by one
 	Factors []string  // what was proved in that session: ByPassword, ByCode ...
 	Fresh   time.Time // when something was proved last
 
-	App        *App // the program through which it came, which narrows its rights; nil: none
+	App *App // the program through which it came, which narrows its rights; nil: none
 }
 
 // Has reports whether the principal is a user with that role.
@@ -67,4 +71,5 @@ type Subject struct {
 	Ward    vital.WardID
 	Patient vital.PatientID
 	Device  vital.DeviceID
+	Data    vital.Data // of the patient; empty: anything
 }

@@ -43,12 +43,6 @@ var (
 // stepLife is how long a proof counts for what asks for a fresh one.
 const stepLife = 5 * time.Minute
 
-// stepped is what asks for a fresh proof: administration, and taking data away.
-var stepped = map[Action]bool{
-	UserWrite: true, TokenWrite: true, RuleWrite: true,
-	PatientExport: true, DeviceReadings: true,
-}
-
 // assured decides whether the caller has proved enough, and lately enough, for
 // the action, whatever its role. A program's token says what it is for, so it is
 // not asked again.
@@ -58,7 +52,7 @@ func (g *Gate) assured(p Principal, a Action) error {
 		return nil
 	case p.Half() && a != SessionOwn:
 		return vital.Errorf(vital.Unauthenticated, "%w", ErrSecond)
-	case stepped[a]:
+	case asksForStep(p, a):
 		return g.recent(p)
 	}
 	return nil

@@ -165,17 +165,32 @@ func (g *Gate) Rows(p Principal) store.Rows {
 	return rows
 }
 
-// RowsFor is the row filter for one action: what may be done anywhere sees all
-// rows of the site, what may be done in one's wards sees those.
+// RowsFor is the row filter for one action: which places, and by which relations
+// which data of which patients, as the policy answers it.
 func (g *Gate) RowsFor(p Principal, a Action) store.Rows {
-	rows := g.Rows(p)
-	switch ScopeOf(p, a) {
+	if p.Class == System {
+		return store.Everything(g.siteOf(p))
+	}
+	r := reachOf(p, a)
+	rows := store.Rows{Site: g.siteOf(p), For: g.viewer(p, r)}
+	switch r.scope {
 	case Anywhere:
 		rows.All = true
-	case Nowhere:
-		return store.Rows{Site: g.siteOf(p)}
+	case Its:
+		rows.All, rows.Wards = p.AllWards, p.Wards
+	}
+	if p.Class == Device && r.scope != Nowhere {
+		rows.Devices = []vital.DeviceID{vital.DeviceID(p.ID)}
 	}
 	return rows
+}
+
+// viewer is on whose behalf rows are read.
+func (g *Gate) viewer(p Principal, r *reach) *store.Viewer {
+	return &store.Viewer{
+		User: vital.UserID(p.ID), Patient: p.Patient, Roles: rolesOf(p), All: p.AllWards, Wards: p.Wards, Purpose: string(p.purpose()),
+		At: vital.At(g.now()), Paths: r.paths,
+	}
 }
 
 func (g *Gate) siteOf(p Principal) vital.Site { return cmp.Or(p.Site, g.site) }
@@ -217,8 +232,12 @@ func (g *Gate) decide(ctx context.Context, p Principal, a Action, s Subject) err
 		return vital.Errorf(vital.NotFound, "ward %s: no such ward", s.Ward)
 	}
 	if s.Patient != "" {
-		if _, err := g.store.Patient(ctx, rows, s.Patient); err != nil {
+		seen, err := g.store.Sees(ctx, rows, []vital.PatientID{s.Patient})
+		if err != nil {
 			return err
+		}
+		if of := seen[s.Patient]; of == 0 || s.Data != "" && !of.Has(s.Data) {
+			return vital.Errorf(vital.NotFound, "patient %s: not found", s.Patient)
 		}
 	}
 	if s.Device != "" && (p.Class == User || p.Class == Integration) {

@@ -1,8 +1,16 @@
 package auth
 
 import (
-	"fmt"
+	_ "embed"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
+
+	"github.com/cedar-policy/cedar-go"
+
+	"github.com/vigilcare/vigil/internal/store"
+	"github.com/vigilcare/vigil/vital"
 )
 
 // Every action of a person or a program. Publish and Subscribe, of topics, are in topic.go.
@@ -48,160 +56,329 @@ const (
 	TokenRead      Action = "token.read"  // which programs and wall screens there are
 	TokenWrite     Action = "token.write" // programs and wall screens
 	TelemetrySend  Action = "telemetry.send"
+
+	RelationRead  Action = "relation.read"  // who is of a patient's care team, and who follows the patient
+	RelationWrite Action = "relation.write" // say so
+	ConsentRead   Action = "consent.read"   // what a patient permitted and refused
+	ConsentWrite  Action = "consent.write"  // permit, refuse and revoke: the patient, or staff on the patient's behalf
+	GlassOpen     Action = "glass.open"     // see a patient in an emergency whom one may not see otherwise
+	GlassRead     Action = "glass.read"     // who did that, and why
+	GlassReview   Action = "glass.review"   // say whether it was right
+	LookedRead    Action = "looked.read"    // who looked at a patient's data
+	AnomalyRead   Action = "anomaly.read"   // who looked at more than a person cares for
+	AnomalyReview Action = "anomaly.review" // say what was behind it
+	AnomalyWrite  Action = "anomaly.write"  // how much is more than that
 )
 
-// policy is who may do what, read top to bottom. A cell says how far:
+// policyText is the policy: who may do what, to be read by people. The second,
+// simple model that it is compared with is in the tests.
 //
-//	any   everywhere in the site
-//	ward  in the wards that the caller was given (or every ward, if it was given all)
-//	own   itself only: its own device, its own topics, its own account
-//	-     not at all
-//
-// A caller with several roles may do what any of them may.
-const policy = `
-action            administrator clinician nurse technician auditor integration kiosk device gateway system sentinel
-session.own       own           own       own   own        own     own         own   -      -       any    -
-metrics.read      any           any       any   any        any     any         any   -      -       any    -
-ward.list         any           ward      ward  ward       ward    ward        ward  -      -       any    -
-ward.read         any           ward      ward  -          -       ward        ward  -      -       any    -
-ward.write        any           -         -     -          -       -           -     -      -       any    -
-live.read         any           ward      ward  -          -       ward        ward  -      -       any    -
-patient.find      any           ward      ward  -          -       ward        -     -      -       any    -
-patient.read      any           ward      ward  -          -       ward        -     -      -       any    -
-patient.export    any           ward      -     -          -       ward        -     -      -       any    -
-patient.write     any           ward      ward  -          -       -           -     -      -       any    -
-patient.move      any           ward      ward  -          -       -           -     -      -       any    -
-patient.observe   any           ward      ward  -          -       -           -     -      -       any    -
-patient.standby   any           ward      ward  -          -       -           -     -      -       any    -
-patient.plan      any           ward      -     -          -       -           -     -      -       any    -
-alarm.read        any           ward      ward  -          -       ward        ward  -      -       any    -
-alarm.act         any           ward      ward  -          -       -           -     -      -       any    -
-limit.read        any           ward      ward  -          -       ward        -     -      -       any    -
-limit.review      any           ward      ward  -          -       -           -     -      -       any    -
-limit.write       any           ward      -     -          -       -           -     -      -       any    -
-rule.read         any           any       any   any        any     any         -     -      -       any    -
-rule.write        any           -         -     -          -       -           -     -      -       any    -
-replay.run        any           ward      -     -          -       -           -     -      -       any    -
-burden.read       any           ward      ward  -          any     -           -     -      -       any    -
-duty.read         any           ward      ward  -          -       ward        ward  -      -       any    -
-duty.write        any           ward      ward  -          -       -           -     -      -       any    -
-trace.read        any           ward      -     -          any     -           -     -      -       any    -
-device.list       any           ward      ward  any        -       ward        -     -      -       any    -
-device.read       any           ward      ward  any        -       -           -     own    own     any    -
-device.readings   any           ward      -     -          -       ward        -     -      -       any    -
-device.write      any           -         -     any        -       -           -     -      -       any    -
-device.bind       any           ward      ward  -          -       -           -     -      -       any    -
-device.reassign   any           ward      -     -          -       -           -     -      -       any    -
-problem.read      any           -         -     any        -       -           -     -      -       any    -
-system.read       any           -         -     any        any     -           -     -      -       any    -
-watchdog.read     any           -         -     any        any     -           -     -      -       any    any
-audit.read        any           -         -     -          any     -           -     -      -       any    -
-user.read         any           -         -     -          -       -           -     -      -       any    -
-user.write        any           -         -     -          -       -           -     -      -       any    -
-token.read        any           -         -     -          -       -           -     -      -       any    -
-token.write       any           -         -     -          -       -           -     -      -       any    -
-telemetry.send    -             -         -     -          -       -           -     own    own     any    -
-publish           -             -         -     -          -       own         -     own    own     any    -
-subscribe         -             -         -     -          -       own         -     own    own     any    -
-`
+//go:embed policy/vigil.cedar
+var policyText []byte
 
-// Scope is a cell of the policy.
+// rules is the policy as it is asked. A mistake in it stops the program at once,
+// because a policy that is not understood must not be guessed.
+var rules = func() *cedar.PolicySet {
+	set, err := cedar.NewPolicySetFromBytes("vigil.cedar", policyText)
+	if err != nil {
+		panic("auth: the policy cannot be read: " + err.Error())
+	}
+	return set
+}()
+
+// actions are the names of the actions in the order in which the policy speaks of
+// them first.
+var actions = func() []Action {
+	var all []Action
+	for _, m := range regexp.MustCompile(`Action::"([^"]+)"`).FindAllSubmatch(policyText, -1) {
+		if a := Action(m[1]); !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all
+}()
+
+// Actions is every action of the policy.
+func Actions() []Action { return slices.Clone(actions) }
+
+// Purpose is what data is looked at for.
+type Purpose string
+
+const (
+	ForTreatment  Purpose = "treatment"
+	ForResearch   Purpose = "research"
+	ForOperations Purpose = "operations"
+	ForFamily     Purpose = "family"
+	ForOneself    Purpose = "own"
+)
+
+// Purposes are those that a patient can decide on.
+var Purposes = []Purpose{ForTreatment, ForResearch, ForOperations, ForFamily}
+
+// Said is what a patient said about data, as far as it is about the caller.
+type Said string
+
+const (
+	Unsaid  Said = "unsaid"
+	Given   Said = "given"
+	Refused Said = "refused"
+)
+
+// own is the relation of a caller to its own account, device or topics: nothing
+// of a patient is seen by it.
+const own store.Relation = "own"
+
+// Facts is all that the policy looks at, beside the caller's roles.
+type Facts struct {
+	Relations []store.Relation
+	Data      vital.Data
+	Said      Said
+	Purpose   Purpose
+	Stale     bool // the last proof of who it is lies longer back than the policy allows
+}
+
+// rolesOf are the names under which the policy speaks of the principal. A user is
+// what its roles say; an integration may have been given roles beside its class.
+func rolesOf(p Principal) []string {
+	var names []string
+	if p.Class != User {
+		names = append(names, string(p.Class))
+	}
+	if p.Class == User || p.Class == Integration {
+		for _, r := range p.Roles {
+			if CheckRole(string(r)) == nil && !slices.Contains(names, string(r)) { // the name of a class is not a role
+				names = append(names, string(r))
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Decide asks the policy about one concrete case. It is what Allow and the row
+// filter are made of; no other code decides.
+func Decide(p Principal, a Action, f Facts) bool {
+	allowed, _ := decide(p.Class, rolesOf(p), a, f)
+	return allowed
+}
+
+var (
+	roleUIDs     sync.Map // by name
+	relationSets sync.Map // by relations, joined
+	somebody     = cedar.NewEntityUID("Caller", "caller")
+	something    = cedar.NewEntityUID("Thing", "thing")
+)
+
+func roleUID(name string) cedar.EntityUID {
+	if uid, ok := roleUIDs.Load(name); ok {
+		return uid.(cedar.EntityUID)
+	}
+	uid := cedar.NewEntityUID("Role", cedar.String(name))
+	roleUIDs.Store(name, uid)
+	return uid
+}
+
+func relationSet(relations []store.Relation) cedar.Set {
+	var b strings.Builder
+	for _, r := range relations {
+		b.WriteString(string(r) + " ")
+	}
+	if set, ok := relationSets.Load(b.String()); ok {
+		return set.(cedar.Set)
+	}
+	values := make([]cedar.Value, len(relations))
+	for i, r := range relations {
+		values[i] = cedar.String(r)
+	}
+	set := cedar.NewSet(values...)
+	relationSets.Store(b.String(), set)
+	return set
+}
+
+// caller is the one entity that the policy looks up.
+type caller struct{ entity cedar.Entity }
+
+func (c caller) Get(uid cedar.EntityUID) (cedar.Entity, bool) { return c.entity, uid == somebody }
+
+func decide(class Class, roles []string, a Action, f Facts) (allowed bool, because string) {
+	parents := make([]cedar.EntityUID, 0, len(roles)+1)
+	for _, r := range roles {
+		parents = append(parents, roleUID(r))
+	}
+	if class == User && len(roles) > 0 {
+		parents = append(parents, roleUID("person"))
+	}
+	decision, why := cedar.Authorize(rules, caller{cedar.Entity{UID: somebody, Parents: cedar.NewEntityUIDSet(parents...)}}, cedar.Request{
+		Principal: somebody, Action: cedar.NewEntityUID("Action", cedar.String(a)), Resource: something,
+		Context: cedar.NewRecord(cedar.RecordMap{
+			"relations": relationSet(f.Relations), "data": cedar.String(f.Data), "consent": cedar.String(f.Said),
+			"purpose": cedar.String(f.Purpose), "fresh": cedar.Boolean(!f.Stale),
+		}),
+	})
+	if len(why.Errors) > 0 {
+		return false, why.Errors[0].Message
+	}
+	for _, r := range why.Reasons {
+		if policy := rules.Get(r.PolicyID); policy != nil {
+			because = string(policy.Annotations()["id"])
+		}
+	}
+	return bool(decision), because
+}
+
+// reach is how far a caller may do an action: for each relation, what it asks of
+// consent for each kind of data. It is the policy's answers, asked one by one.
+type reach struct {
+	scope Scope
+	own   bool
+	step  bool // asks for a fresh proof
+	paths []store.Path
+}
+
+type reachKey struct {
+	class   Class
+	roles   string
+	action  Action
+	purpose Purpose
+}
+
+// reaches remembers them: there are few kinds of callers, and the policy does not
+// change while the program runs.
+var reaches sync.Map
+
+// reachOf returns how far the principal may do the action.
+func reachOf(p Principal, a Action) *reach {
+	key := reachKey{class: p.Class, action: a, purpose: p.purpose()}
+	switch {
+	case len(p.Roles) == 0: // a device: asked for every packet
+	case len(p.Roles) == 1 && p.Class == User:
+		key.roles = string(p.Roles[0])
+	case p.Class == User || p.Class == Integration:
+		key.roles = strings.Join(rolesOf(p), " ")
+	}
+	if r, ok := reaches.Load(key); ok {
+		return r.(*reach)
+	}
+	r := measure(p.Class, rolesOf(p), a, key.purpose)
+	if slices.Contains(actions, a) { // what is not in the policy is not remembered: it has no end
+		reaches.Store(key, r)
+	}
+	return r
+}
+
+func measure(class Class, roles []string, a Action, purpose Purpose) *reach {
+	r := &reach{scope: Nowhere}
+	may := func(stale bool, d vital.Data, said Said, by ...store.Relation) bool {
+		ok, _ := decide(class, roles, a, Facts{Relations: by, Data: d, Said: said, Purpose: purpose, Stale: stale})
+		return ok
+	}
+	r.own = may(false, vital.DataIdentity, Unsaid, own) && !may(false, vital.DataIdentity, Unsaid)
+	some := r.own
+	for _, by := range append([]store.Relation{store.ByAnyone}, store.Relations...) {
+		path := store.Path{By: by, Needs: make(map[vital.Data]store.Need)}
+		relations := []store.Relation{by}
+		if by == store.ByAnyone {
+			relations = nil
+		}
+		for _, d := range vital.AllData {
+			if n := needOf(func(said Said) bool { return may(false, d, said, relations...) }); n != store.Never {
+				path.Needs[d] = n
+			}
+		}
+		if len(path.Needs) > 0 {
+			r.paths = append(r.paths, path)
+			some = true
+		}
+	}
+	r.scope = scopeOf(r)
+	if some {
+		r.step = !slices.ContainsFunc(append([]store.Relation{store.ByAnyone, own}, store.Relations...), func(by store.Relation) bool {
+			return slices.ContainsFunc(vital.AllData, func(d vital.Data) bool { return may(true, d, Given, by) })
+		})
+	}
+	return r
+}
+
+// needOf reads off what is asked of consent. What is seen although it was refused
+// is seen in any case.
+func needOf(may func(Said) bool) store.Need {
+	switch {
+	case may(Refused):
+		return store.Unasked
+	case may(Unsaid):
+		return store.Unless
+	case may(Given):
+		return store.Given
+	}
+	return store.Never
+}
+
+// Scope is how far somebody may do something, in one word.
 type Scope string
 
 const (
 	Nowhere  Scope = "-"
-	Oneself  Scope = "own"
-	Its      Scope = "ward"
-	Anywhere Scope = "any"
+	Oneself  Scope = "own"  // its own account, device or topics
+	Itself   Scope = "self" // the patient that it is
+	Kin      Scope = "kin"  // the patients whom it follows, as far as they permit
+	Its      Scope = "ward" // the wards that it was given, its care teams, and broken glass
+	Anywhere Scope = "any"  // everywhere in the site
 )
 
-// table is the policy by action and column.
-var table = parsePolicy(policy)
-
-// parsePolicy reads the text above; a mistake in it stops the program at once,
-// because a policy that is not understood must not be guessed.
-func parsePolicy(text string) map[Action]map[string]Scope {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	columns := strings.Fields(lines[0])[1:]
-	rows := make(map[Action]map[string]Scope, len(lines))
-	for _, line := range lines[1:] {
-		cells := strings.Fields(line)
-		if len(cells) != len(columns)+1 {
-			panic(fmt.Sprintf("auth: policy line %q has %d cells, want %d", line, len(cells)-1, len(columns)))
-		}
-		action := Action(cells[0])
-		if rows[action] != nil {
-			panic(fmt.Sprintf("auth: policy names %s twice", action))
-		}
-		row := make(map[string]Scope, len(columns))
-		for i, cell := range cells[1:] {
-			switch s := Scope(cell); s {
-			case Nowhere, Oneself, Its, Anywhere:
-				row[columns[i]] = s
-			default:
-				panic(fmt.Sprintf("auth: policy cell %q of %s is not any, ward, own or -", cell, action))
-			}
-		}
-		rows[action] = row
+func scopeOf(r *reach) Scope {
+	has := func(relations ...store.Relation) bool {
+		return slices.ContainsFunc(r.paths, func(p store.Path) bool { return slices.Contains(relations, p.By) })
 	}
-	return rows
+	switch {
+	case has(store.ByAnyone):
+		return Anywhere
+	case has(store.ByWard, store.ByFormer, store.ByCare, store.ByGlass):
+		return Its
+	case has(store.ByFamily):
+		return Kin
+	case has(store.BySelf):
+		return Itself
+	case r.own:
+		return Oneself
+	}
+	return Nowhere
 }
 
-// Actions is every action of the policy.
-func Actions() []Action {
-	var actions []Action
-	for _, line := range strings.Split(strings.TrimSpace(policy), "\n")[1:] {
-		actions = append(actions, Action(strings.Fields(line)[0]))
-	}
-	return actions
-}
-
-// ScopeOf returns how far the principal may do the action: the widest cell of
-// its class and roles.
+// ScopeOf returns how far the principal may do the action, at the widest.
 func ScopeOf(p Principal, a Action) Scope {
-	row, widest := table[a], Nowhere
 	if p.Half() && a != SessionOwn {
 		return Nowhere
 	}
-	if p.Class != User && len(p.Roles) == 0 { // a device: asked for every packet
-		if s := row[string(p.Class)]; rank(s) > rank(widest) {
-			return s
-		}
-		return widest
-	}
-	for _, column := range columnsOf(p) {
-		if s := row[column]; rank(s) > rank(widest) {
-			widest = s
-		}
-	}
-	return widest
+	return reachOf(p, a).scope
 }
 
-// columnsOf returns the policy columns that hold for p. A user is what its roles
-// say; an integration may have been given roles beside its class.
-func columnsOf(p Principal) []string {
-	var columns []string
-	if p.Class != User {
-		columns = append(columns, string(p.Class))
+// asksForStep reports whether the policy wants a fresh proof for the action.
+func asksForStep(p Principal, a Action) bool { return reachOf(p, a).step }
+
+// CheckPurpose says whether somebody of the principal's kind may say that it looks
+// for this purpose.
+func CheckPurpose(p Principal, purpose Purpose) error {
+	staff := p.Class == Integration || p.Has(Clinician) || p.Has(Nurse) || p.Has(Technician) || p.Has(Auditor) || p.Has(Administrator)
+	switch {
+	case !slices.Contains([]Purpose{ForTreatment, ForResearch, ForOperations}, purpose):
+		return vital.Errorf(vital.Invalid, "purpose %.40q: want treatment, research or operations", purpose)
+	case !staff && purpose != p.purpose():
+		return vital.Errorf(vital.Invalid, "purpose: yours is %s", p.purpose())
 	}
-	if p.Class == User || p.Class == Integration {
-		for _, r := range p.Roles {
-			if CheckRole(string(r)) == nil { // the name of a class is not a role
-				columns = append(columns, string(r))
-			}
-		}
-	}
-	return columns
+	return nil
 }
 
-func rank(s Scope) int {
-	switch s {
-	case Oneself:
-		return 1
-	case Its:
-		return 2
-	case Anywhere:
-		return 3
+// purpose is what the principal looks for: what it said, or what its roles are for.
+func (p Principal) purpose() Purpose {
+	switch {
+	case p.Purpose != "":
+		return p.Purpose
+	case p.Class != User || len(p.Roles) == 0:
+		return ForTreatment
+	case slices.Contains(p.Roles, Family):
+		return ForFamily
+	case slices.Contains(p.Roles, Patient):
+		return ForOneself
 	}
-	return 0
+	return ForTreatment
 }

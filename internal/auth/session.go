@@ -217,7 +217,7 @@ func (g *Gate) principalOf(u store.User, remote string) Principal {
 	}
 	return Principal{
 		Class: User, Site: g.site, ID: string(u.ID), Name: u.Name, Roles: roles,
-		AllWards: u.AllWards, Wards: u.Wards, Remote: remote,
+		AllWards: u.AllWards, Wards: u.Wards, Patient: u.Patient, Remote: remote,
 	}
 }
 

@@ -140,7 +140,7 @@ func (g *Gate) FirstLink(ctx context.Context) (string, error) {
 	if first.ID == "" {
 		first = store.User{
 			Site: g.site, ID: vital.UserID(NewID("u-")), Name: "Administrator", Username: "administrator",
-			Roles: []string{string(Administrator)}, AllWards: true, State: UserActive, Created: vital.At(g.now()),
+			Roles: []string{string(Administrator), string(Clinician)}, AllWards: true, State: UserActive, Created: vital.At(g.now()),
 		}
 		if err := g.store.PutUser(ctx, g.entry(system, "user.first", "user/"+string(first.ID)), first); err != nil {
 			return "", err
@@ -239,7 +239,7 @@ func (g *Gate) Visitor(ctx context.Context, remote string) (Principal, error) {
 	if err != nil && vital.KindOf(err) == vital.NotFound {
 		user = store.User{
 			Site: g.site, ID: VisitorID, Name: "Visitor", Username: "visitor", AllWards: true,
-			Roles: []string{string(Administrator)}, State: UserActive, Created: vital.At(g.now()),
+			Roles: []string{string(Administrator), string(Clinician)}, State: UserActive, Created: vital.At(g.now()),
 		}
 		err = g.store.PutUser(ctx, g.entry(Principal{Class: System, Site: g.site}, "user.visitor", "user/"+string(VisitorID)), user)
 	}

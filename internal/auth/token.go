@@ -36,7 +36,7 @@ func (g *Gate) Bearer(ctx context.Context, token, remote string) (Principal, err
 	hash := HashSecret(token)
 	if g.isOperator(hash) {
 		return Principal{
-			Class: Integration, Site: g.site, ID: "operator", Name: "Operator at the server", Roles: []Role{Administrator},
+			Class: Integration, Site: g.site, ID: "operator", Name: "Operator at the server", Roles: []Role{Administrator, Clinician},
 			AllWards: true, Credential: operatorCredential, Remote: remote,
 		}, nil
 	}
@@ -124,8 +124,8 @@ func (g *Gate) NewToken(ctx context.Context, p Principal, t store.Token) (store.
 // CheckRole says whether there is such a role.
 func CheckRole(name string) error {
 	switch Role(name) {
-	case Administrator, Clinician, Nurse, Technician, Auditor:
+	case Administrator, Clinician, Nurse, Technician, Auditor, Patient, Family:
 		return nil
 	}
-	return vital.Errorf(vital.Invalid, "role %q: want administrator, clinician, nurse, technician or auditor", name)
+	return vital.Errorf(vital.Invalid, "role %q: want administrator, clinician, nurse, technician, auditor, patient or family", name)
 }

@@ -138,10 +138,14 @@ func (f *Flow) Alarms(ctx context.Context, rows store.Rows, patients []vital.Pat
 		}
 		p.mu.RUnlock()
 	}
-	sees := f.sight(ctx, rows)
+	of := make([]vital.PatientID, 0, len(open))
+	for _, a := range open {
+		of = append(of, a.Patient)
+	}
+	sees := f.sight(ctx, rows, of)
 	kept := open[:0]
 	for _, a := range open {
-		if a.Patient == watch.Site || sees(a.Patient) {
+		if a.Patient == watch.Site || sees(a.Patient, vital.DataAlarms) {
 			kept = append(kept, a)
 		}
 	}
@@ -174,20 +178,21 @@ func (f *Flow) Rules() *rule.Set {
 	return p.board.Rules()
 }
 
-// sight answers, and remembers, which patients rows lets through.
-func (f *Flow) sight(ctx context.Context, rows store.Rows) func(vital.PatientID) bool {
-	seen := map[vital.PatientID]bool{}
-	return func(id vital.PatientID) bool {
-		if rows.All {
-			return true
+// sight answers which data of these patients rows lets through. What nobody wears
+// belongs to no patient: whoever works everywhere sees it.
+func (f *Flow) sight(ctx context.Context, rows store.Rows, patients []vital.PatientID) func(vital.PatientID, vital.Data) bool {
+	if rows.All && rows.For == nil {
+		return func(vital.PatientID, vital.Data) bool { return true }
+	}
+	seen, err := f.db.Sees(ctx, rows, slices.Compact(slices.Sorted(slices.Values(patients))))
+	if err != nil {
+		f.log.Error("who may see whom", "error", err.Error())
+	}
+	return func(id vital.PatientID, d vital.Data) bool {
+		if id == "" {
+			return rows.All
 		}
-		sees, known := seen[id]
-		if !known {
-			visible, err := f.db.Visible(ctx, rows, store.Query{Patient: id})
-			sees = err == nil && visible
-			seen[id] = sees
-		}
-		return sees
+		return seen[id].Has(d)
 	}
 }
 

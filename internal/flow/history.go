@@ -40,11 +40,15 @@ func (f *Flow) Samples(ctx context.Context, rows store.Rows, q store.Query) ([]s
 	if len(open) == 0 {
 		return stored, nil
 	}
-	visible, err := f.db.Visible(ctx, rows, q)
-	if err != nil || !visible {
-		return stored, err
-	}
+	of := make([]vital.PatientID, 0, len(open))
 	for _, t := range open {
+		of = append(of, t.Series.Patient)
+	}
+	sees := f.sight(ctx, rows, of)
+	for _, t := range open {
+		if !sees(t.Series.Patient, vital.DataOf(t.Series.Metric)) && !slices.Contains(rows.Devices, t.Series.Device) {
+			continue
+		}
 		i := slices.IndexFunc(stored, func(o store.Track) bool { return o.Series.ID == t.Series.ID })
 		if i < 0 {
 			stored = append(stored, t)
@@ -81,11 +85,14 @@ func (f *Flow) Waves(ctx context.Context, rows store.Rows, q store.Query) ([]vit
 	if err != nil || len(open) == 0 {
 		return stored, err
 	}
-	visible, err := f.db.Visible(ctx, rows, q)
-	if err != nil || !visible {
-		return stored, err
+	of := make([]vital.PatientID, 0, len(open))
+	for _, w := range open {
+		of = append(of, w.Patient)
 	}
-	stored = append(stored, open...)
+	sees := f.sight(ctx, rows, of)
+	stored = append(stored, slices.DeleteFunc(open, func(w vital.Waveform) bool {
+		return !sees(w.Patient, vital.DataOf(w.Metric)) && !slices.Contains(rows.Devices, w.Device)
+	})...)
 	slices.SortStableFunc(stored, func(a, b vital.Waveform) int {
 		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Start, b.Start))
 	})

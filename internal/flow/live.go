@@ -57,8 +57,12 @@ func (f *Flow) Latest(rows store.Rows, patients []vital.PatientID) []watch.Value
 		}
 		p.mu.RUnlock()
 	}
-	sees := f.sight(context.Background(), rows)
-	return slices.DeleteFunc(values, func(v watch.Value) bool { return !sees(v.Patient) })
+	of := make([]vital.PatientID, 0, len(values))
+	for _, v := range values {
+		of = append(of, v.Patient)
+	}
+	sees := f.sight(context.Background(), rows, of)
+	return slices.DeleteFunc(values, func(v watch.Value) bool { return !sees(v.Patient, vital.DataOf(v.Metric)) })
 }
 
 // among returns those of the patients that belong to the partition; nil: all it
@@ -167,6 +171,10 @@ func (f *Flow) Packets(ctx context.Context, rows store.Rows, id vital.DeviceID, 
 	if _, err := f.db.Device(ctx, rows, id); err != nil {
 		return nil, err
 	}
+	shown, err := f.moments(ctx, rows, id)
+	if err != nil {
+		return nil, err
+	}
 	f.packets.mu.Lock()
 	defer f.packets.mu.Unlock()
 	var list []ingest.PacketInfo
@@ -174,11 +182,45 @@ func (f *Flow) Packets(ctx context.Context, rows store.Rows, id vital.DeviceID, 
 		if len(list) == limit {
 			break
 		}
-		if before == 0 || i.Received < before {
+		if (before == 0 || i.Received < before) && shown(i.Received) {
 			list = append(list, i)
 		}
 	}
 	return list, nil
+}
+
+// moments answers at which times what a device sent may be shown: while nobody
+// wore it, or somebody of whom the caller sees everything. A packet is not taken
+// apart to show half of it.
+func (f *Flow) moments(ctx context.Context, rows store.Rows, id vital.DeviceID) (func(vital.Instant) bool, error) {
+	if rows.All || slices.Contains(rows.Devices, id) {
+		if rows.For == nil || !slices.ContainsFunc(rows.For.Paths, func(p store.Path) bool { return p.By != store.ByAnyone }) {
+			return func(vital.Instant) bool { return true }, nil
+		}
+	}
+	bindings, err := f.db.Bindings(ctx, store.Everything(f.site), store.BindingFilter{Device: id})
+	if err != nil {
+		return nil, err
+	}
+	rooms, err := f.db.Rooms(ctx, rows, "")
+	if err != nil {
+		return nil, err
+	}
+	var patients []vital.PatientID
+	for _, b := range bindings {
+		if b.Patient != "" {
+			patients = append(patients, b.Patient)
+		}
+	}
+	seen, err := f.db.Sees(ctx, rows, patients)
+	if err != nil {
+		return nil, err
+	}
+	return func(at vital.Instant) bool {
+		return !slices.ContainsFunc(bindings, func(b store.Binding) bool {
+			return b.Covers(at) && seen[b.Patient] != vital.EveryData && !slices.ContainsFunc(rooms, func(r store.Room) bool { return r.ID == b.Room })
+		})
+	}, nil
 }
 
 // Problems returns what could not be read since that time, newest first.

@@ -117,7 +117,6 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Waves "+n] = func() (any, error) { return d.Waves(ctx, r, of) }
 		all["WaveMetrics "+n] = func() (any, error) { return d.WaveMetrics(ctx, r, p) }
 		all["Events "+n] = func() (any, error) { return d.Events(ctx, r, of) }
-		all["Visible "+n] = func() (any, error) { return d.Visible(ctx, r, q) }
 		all["Gaps "+n] = func() (any, error) { return d.Gaps(ctx, r, p, 0, 0) }
 		all["ProblemsOf "+n] = func() (any, error) { return d.ProblemsOf(ctx, r, dev, 0, 10) }
 		all["LatestOf "+n] = func() (any, error) { return d.LatestOf(ctx, r, []vital.PatientID{p}) }

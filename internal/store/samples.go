@@ -141,25 +141,6 @@ func (d *DB) open(ctx context.Context, out []Sample, c storedChunk) ([]Sample, e
 	return out, err
 }
 
-// Visible reports whether the caller sees the patient, or the device, of a query.
-func (d *DB) Visible(ctx context.Context, r Rows, q Query) (bool, error) {
-	if r.everything() {
-		return true, nil
-	}
-	if err := q.check("visible"); err != nil {
-		return false, err
-	}
-	s := ask("SELECT 1 FROM (SELECT ? AS patient, ? AS device) s WHERE FALSE", string(q.Patient), string(q.Device))
-	if q.Patient != "" {
-		s.add(" OR (TRUE").seesPatient(r, "s.patient").add(")")
-	}
-	if len(r.Devices) > 0 {
-		in(s.add(" OR s.device "), r.Devices)
-	}
-	found, err := collect(ctx, d.read, s, scanInto[int])
-	return len(found) > 0, err
-}
-
 // LatestOf returns the newest value of every metric of the patients (nil: of all
 // that the caller sees), by patient and metric. Values of devices that nobody
 // wears have an empty patient and come only when patients is nil.

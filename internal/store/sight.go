@@ -50,6 +50,8 @@ type Viewer struct {
 	User    vital.UserID    // a person, or the id of a program
 	Patient vital.PatientID // who the person is as a patient
 	Roles   []string        // as consents name them
+	All     bool            // works in every ward
+	Wards   []vital.WardID  // or in these
 	Purpose string
 	Only    vital.PatientID // a program was let see this patient alone; "": as the paths say
 	At      vital.Instant   // zero: now
@@ -182,16 +184,16 @@ func (q *query) related(r Rows, by Relation, patient string) *query {
 	case ByWard:
 		q.add("EXISTS (SELECT 1 FROM admission seen WHERE seen.site = ? AND seen.patient = "+patient+
 			" AND seen.from_ms <= ? AND (seen.to_ms = 0 OR seen.to_ms > ?)", r.Site, at, at)
-		if !r.All {
-			in(q.add(" AND seen.ward "), r.Wards)
+		if !v.All {
+			in(q.add(" AND seen.ward "), v.Wards)
 		}
 		return q.add(")")
 	case ByFormer:
-		if r.All {
+		if v.All {
 			return q.add("TRUE") // every ward, and who was in none
 		}
 		q.add("EXISTS (SELECT 1 FROM admission seen WHERE seen.site = ? AND seen.patient = "+patient+" AND seen.ward ", r.Site)
-		return in(q, r.Wards).add(")")
+		return in(q, v.Wards).add(")")
 	case ByCare, ByFamily:
 		kind := map[Relation]string{ByCare: CareTeam, ByFamily: Follower}[by]
 		return q.add("EXISTS (SELECT 1 FROM relation near WHERE near.site = ? AND near.account = ? AND near.patient = "+patient+

@@ -166,6 +166,21 @@ func (w *world) do(err error) {
 
 var system = audit.Entry{Site: vital.DefaultSite, Who: "system", Action: "test.furnish"}
 
+// people are the users of the world. The administrator is a clinician too, as the
+// first one of an installation is; the administrator-only is nothing else. The
+// patient is p-a, whom the family follows.
+var people = []string{"administrator", "administrator-only", "clinician", "nurse", "technician", "auditor", "patient", "family"}
+
+func rolesOf(who string) []string {
+	switch who {
+	case "administrator":
+		return []string{"administrator", "clinician"}
+	case "administrator-only":
+		return []string{"administrator"}
+	}
+	return []string{who}
+}
+
 func (w *world) furnish(ctx context.Context) {
 	earlier := vital.At(begun.Add(-time.Hour))
 	for _, l := range []string{"a", "b"} {
@@ -188,14 +203,31 @@ func (w *world) furnish(ctx context.Context) {
 		must[store.Binding](w.t)(w.store.Bind(ctx, system, store.Binding{Device: d.ID, Patient: p.Patient, From: earlier}))
 	}
 	w.do(w.store.PutDevice(ctx, system, store.Device{ID: "pump-1", Label: "Pump", Kind: "pump", Class: "device", State: "active", Created: earlier}))
-	for _, role := range []auth.Role{auth.Administrator, auth.Clinician, auth.Nurse, auth.Technician, auth.Auditor} {
+	for _, role := range people {
 		u := store.User{
-			ID: vital.UserID("u-" + string(role)), Name: "The " + string(role), Username: string(role), Roles: []string{string(role)},
-			Wards: []vital.WardID{"w-a"}, AllWards: role == auth.Administrator, State: auth.UserActive,
+			ID: vital.UserID("u-" + role), Name: "The " + role, Username: role, Roles: rolesOf(role),
+			Wards: []vital.WardID{"w-a"}, AllWards: strings.HasPrefix(role, "administrator"), State: auth.UserActive,
+		}
+		switch role {
+		case "patient":
+			u.Patient, u.Wards = "p-a", nil
+		case "family":
+			u.Wards = nil
 		}
 		w.do(w.store.PutUser(ctx, system, u))
+<<<<<<< HEAD
 		w.cookies[string(role)] = w.signIn(u.ID, auth.ByPasskey)
+=======
+		secret := must[string](w.t)(w.gate.Link(ctx, auth.Principal{Class: auth.System}, u.ID))
+		_, cookie, err := w.gate.UseLink(ctx, secret, "127.0.0.1")
+		w.do(err)
+		w.cookies[role] = cookie
+>>>>>>> f096210 (wip)
 	}
+	must[store.Related](w.t)(w.store.Relate(ctx, system, store.Related{Patient: "p-a", User: "u-family", Kind: store.Follower, From: earlier}))
+	must[store.Consent](w.t)(w.store.Consent(ctx, system, store.Consent{
+		Patient: "p-a", Data: vital.DataVitals, User: "u-family", Role: store.Everybody, Purpose: store.Everybody, Permit: true, From: earlier,
+	}))
 	for _, class := range []auth.Class{auth.Integration, auth.Kiosk} {
 		_, secret, err := w.gate.NewToken(ctx, auth.Principal{Class: auth.System}, store.Token{Name: string(class), Class: string(class), Wards: []vital.WardID{"w-a"}})
 		w.do(err)
