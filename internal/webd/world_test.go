@@ -215,14 +215,7 @@ func (w *world) furnish(ctx context.Context) {
 			u.Wards = nil
 		}
 		w.do(w.store.PutUser(ctx, system, u))
-<<<<<<< HEAD
-		w.cookies[string(role)] = w.signIn(u.ID, auth.ByPasskey)
-=======
-		secret := must[string](w.t)(w.gate.Link(ctx, auth.Principal{Class: auth.System}, u.ID))
-		_, cookie, err := w.gate.UseLink(ctx, secret, "127.0.0.1")
-		w.do(err)
-		w.cookies[role] = cookie
->>>>>>> f096210 (wip)
+		w.cookies[role] = w.signIn(u.ID, auth.ByPasskey)
 	}
 	must[store.Related](w.t)(w.store.Relate(ctx, system, store.Related{Patient: "p-a", User: "u-family", Kind: store.Follower, From: earlier}))
 	must[store.Consent](w.t)(w.store.Consent(ctx, system, store.Consent{
