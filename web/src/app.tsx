@@ -9,7 +9,8 @@ import { socket } from './live/socket'
 import { WardPage } from './pages/ward/ward'
 import { NoWard } from './pages/ward/none'
 import { startOutbox } from './pages/round/outbox'
-import { Shell } from './parts/shell'
+import { isPatient } from './parts/person'
+import { Shell, usePages } from './parts/shell'
 import { Empty, Skeleton, Trouble } from './parts/states'
 import { useApplyPreferences } from './preferences'
 import { station } from './sound/station'
@@ -28,6 +29,8 @@ const System = page(() => import('./pages/system/system'))
 const People = page(() => import('./pages/people/people'))
 const Cover = page(() => import('./pages/cover/cover'))
 const Review = page(() => import('./pages/review/review'))
+const Access = page(() => import('./pages/access/access'))
+const Mine = page(() => import('./pages/mine/mine'))
 const Trace = page(() => import('./pages/trace/trace'))
 const Ledger = page(() => import('./pages/ledger/ledger'))
 const Burden = page(() => import('./pages/burden/burden'))
@@ -93,77 +96,91 @@ export function App() {
         <StepUp />
       </Suspense>
       <Suspense fallback={<Skeleton lines={8} height={20} />}>
-        <Switch>
-          <Route path="/">
-            <FirstWard />
-          </Route>
-          <Route path="/sign-in">
-            <Redirect to="/" replace />
-          </Route>
-          <Route path="/patients">
-            <Patients />
-          </Route>
-          <Route path="/alarms">
-            <Alarms />
-          </Route>
-          <Route path="/alarms/:id/trace">{({ id }) => <Trace id={id} key={id} />}</Route>
-          <Route path="/devices">
-            <Devices />
-          </Route>
-          <Route path="/devices/:id">{({ id }) => <Device id={id} key={id} />}</Route>
-          <Route path="/start">
-            <Start />
-          </Route>
-          <Route path="/system">
-            <System />
-          </Route>
-          <Route path="/people">
-            <People />
-          </Route>
-          <Route path="/cover">
-            <Cover />
-          </Route>
-          <Route path="/review">
-            <Review />
-          </Route>
-          <Route path="/ledger">
-            <Ledger />
-          </Route>
-          <Route path="/burden">
-            <Burden />
-          </Route>
-          <Route path="/rules">
-            <Rules />
-          </Route>
-          <Route path="/try">
-            <Try />
-          </Route>
-          <Route path="/me">
-            <MyPage />
-          </Route>
-          <Route path="/backups">
-            <Backups />
-          </Route>
-          <Route path="/me/channels">
-            <Channels />
-          </Route>
-          <Route path="/let-in">
-            <LetIn />
-          </Route>
-          <Route path="/ward/:id">{({ id }) => <WardPage id={id} />}</Route>
-          <Route path="/patient/:id/round">{({ id }) => <Round id={id} key={id} />}</Route>
-          <Route path="/patient/:id">{({ id }) => <Patient id={id} key={id} />}</Route>
-          <Route>
-            <Empty title={say('state.notFound.title')}>{say('state.notFound.do')}</Empty>
-          </Route>
-        </Switch>
+        {isPatient(me.data) ? (
+          <Switch>
+            <Route path="/me">
+              <MyPage />
+            </Route>
+            <Route>
+              <Mine />
+            </Route>
+          </Switch>
+        ) : (
+          <Switch>
+            <Route path="/">
+              <FirstWard />
+            </Route>
+            <Route path="/sign-in">
+              <Redirect to="/" replace />
+            </Route>
+            <Route path="/patients">
+              <Patients />
+            </Route>
+            <Route path="/alarms">
+              <Alarms />
+            </Route>
+            <Route path="/alarms/:id/trace">{({ id }) => <Trace id={id} key={id} />}</Route>
+            <Route path="/devices">
+              <Devices />
+            </Route>
+            <Route path="/devices/:id">{({ id }) => <Device id={id} key={id} />}</Route>
+            <Route path="/start">
+              <Start />
+            </Route>
+            <Route path="/system">
+              <System />
+            </Route>
+            <Route path="/people">
+              <People />
+            </Route>
+            <Route path="/cover">
+              <Cover />
+            </Route>
+            <Route path="/review">
+              <Review />
+            </Route>
+            <Route path="/ledger">
+              <Ledger />
+            </Route>
+            <Route path="/burden">
+              <Burden />
+            </Route>
+            <Route path="/rules">
+              <Rules />
+            </Route>
+            <Route path="/try">
+              <Try />
+            </Route>
+            <Route path="/me">
+              <MyPage />
+            </Route>
+            <Route path="/backups">
+              <Backups />
+            </Route>
+            <Route path="/me/channels">
+              <Channels />
+            </Route>
+            <Route path="/let-in">
+              <LetIn />
+            </Route>
+            <Route path="/ward/:id">{({ id }) => <WardPage id={id} />}</Route>
+            <Route path="/patient/:id/round">{({ id }) => <Round id={id} key={id} />}</Route>
+            <Route path="/patient/:id/access">{({ id }) => <Access id={id} key={id} />}</Route>
+            <Route path="/patient/:id">{({ id }) => <Patient id={id} key={id} />}</Route>
+            <Route>
+              <Empty title={say('state.notFound.title')}>{say('state.notFound.do')}</Empty>
+            </Route>
+          </Switch>
+        )}
       </Suspense>
     </Shell>
   )
 }
 
 function FirstWard() {
+  const pages = usePages()
   const wards = useWards()
+  if (pages[0] && pages[0].to !== '/') return <Redirect to={pages[0].to} replace />
   if (wards.isPending) return <Skeleton />
   if (wards.error) return <Trouble problem={wards.error} retry={() => void wards.refetch()} />
   const first = wards.data[0]

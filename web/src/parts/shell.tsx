@@ -4,6 +4,7 @@ import { ActionIcon } from '@mantine/core'
 import { lazy, Suspense, useState, type ReactNode } from 'react'
 import { Link, useLocation, useSearch } from 'wouter'
 import { useMe, useWards } from '../api/queries'
+import { useMay } from '../api/running'
 import { useLink, useNow } from '../live/store'
 import { usePreferences } from '../preferences'
 import { SoundSign } from '../sound/sign'
@@ -12,6 +13,7 @@ import { useSay } from '../words'
 import { AlarmBar } from './alarm-bar'
 import { NoticeBar } from './notice-bar'
 import { useOpenAlarm } from './open-alarm'
+import { isPatient } from './person'
 import { WaitingBar } from './waiting-bar'
 
 const AlarmDrawer = lazy(() => import('../pages/alarms/drawer'))
@@ -25,15 +27,22 @@ export function useZone(): string {
   return (wards?.find((w) => w.id === id) ?? wards?.[0])?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
 }
 
+// Each page with the actions of which one opens it.
 const pages = [
-  { to: '/', key: 'nav.ward', at: /^\/(ward.*)?$/ },
-  { to: '/patients', key: 'nav.patients', at: /^\/patient/ },
-  { to: '/alarms', key: 'nav.alarms', at: /^\/alarms/ },
-  { to: '/cover', key: 'nav.running', at: /^\/(cover|review|ledger|burden|rules|try|me\/)/ },
-  { to: '/devices', key: 'nav.devices', at: /^\/(devices|start)/ },
-  { to: '/system', key: 'nav.system', at: /^\/system/ },
-  { to: '/people', key: 'nav.people', at: /^\/people/ },
+  { to: '/', key: 'nav.ward', at: /^\/(ward.*)?$/, for: ['ward.read'] },
+  { to: '/patients', key: 'nav.patients', at: /^\/patient/, for: ['patient.find'] },
+  { to: '/alarms', key: 'nav.alarms', at: /^\/alarms/, for: ['alarm.read'] },
+  { to: '/cover', key: 'nav.running', at: /^\/(cover|review|ledger|burden|rules|try|me\/)/, for: ['duty.read'] },
+  { to: '/devices', key: 'nav.devices', at: /^\/(devices|start)/, for: ['device.list'] },
+  { to: '/system', key: 'nav.system', at: /^\/system/, for: ['system.read'] },
+  { to: '/people', key: 'nav.people', at: /^\/people/, for: ['user.read', 'token.read', 'audit.read', 'glass.read', 'anomaly.read'] },
 ] as const
+
+/** The pages that this person may open. */
+export function usePages() {
+  const may = useMay()
+  return pages.filter((p) => p.for.some(may))
+}
 
 export const useKiosk = () => new URLSearchParams(useSearch()).has('kiosk')
 
@@ -46,6 +55,8 @@ export function Shell({ children }: { children: ReactNode }) {
   const { preferences, change } = usePreferences()
   const [open, setOpen] = useState(false)
   const [alarm, openAlarm] = useOpenAlarm()
+  const shown = usePages()
+  const own = isPatient(me)
   const light = preferences.theme === 'light'
   return (
     <div className="shell" data-kiosk={kiosk || undefined}>
@@ -59,9 +70,9 @@ export function Shell({ children }: { children: ReactNode }) {
           </svg>
           <span>{say('app.name')}</span>
         </Link>
-        {!kiosk && (
+        {!kiosk && !own && (
           <nav className="pages" aria-label={say('nav.label')}>
-            {pages.map((p) => (
+            {shown.map((p) => (
               <Link key={p.to} href={p.to} aria-current={p.at.test(path) ? 'page' : undefined}>
                 {say(p.key)}
               </Link>
@@ -85,11 +96,11 @@ export function Shell({ children }: { children: ReactNode }) {
       <LinkBanner />
       <WaitingBar />
       {(me?.notices ?? 0) > 0 && !kiosk && <NoticeBar count={me?.notices ?? 0} />}
-      <AlarmBar zone={zone} kiosk={kiosk} side={<SoundSign />} />
+      {!own && <AlarmBar zone={zone} kiosk={kiosk} side={<SoundSign />} />}
       <main id="content" tabIndex={0}>
         {children}
       </main>
-      {alarm && !kiosk && (
+      {alarm && !kiosk && !own && (
         <Suspense>
           <AlarmDrawer id={alarm} zone={zone} close={() => openAlarm(null)} />
         </Suspense>

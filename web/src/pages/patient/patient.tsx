@@ -4,8 +4,9 @@ import { useMediaQuery } from '@mantine/hooks'
 import { useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import { Link } from 'wouter'
-import { remove } from '../../api/client'
+import { Refusal, remove } from '../../api/client'
 import { useDevices, useMe, usePatient, useWard, useWards } from '../../api/queries'
+import { useMay } from '../../api/running'
 import type { Patient } from '../../api/types'
 import { socket } from '../../live/socket'
 import { live, useBed, useNow } from '../../live/store'
@@ -14,6 +15,7 @@ import { Skeleton, Trouble } from '../../parts/states'
 import { usePreferences } from '../../preferences'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
+import { GlassBanner, GlassOffer } from '../access/glass'
 import { watchedText } from '../ward/watched'
 import { Usual } from './baseline'
 import { Deeds, type Deed } from './dialogs'
@@ -34,7 +36,16 @@ export default function PatientPage({ id }: { id: string }) {
   const wards = useWards().data
   const zone = (wards?.find((w) => w.id === answer.data?.ward) ?? wards?.[0])?.zone ?? 'UTC'
   if (answer.isPending) return <Skeleton lines={8} height={28} />
-  if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
+  if (answer.error && !answer.data) {
+    // An id that one may not see is answered like one that is not there: the offer is the same for both.
+    const hidden = answer.error instanceof Refusal && (answer.error.kind === 'not-found' || answer.error.kind === 'denied')
+    return (
+      <>
+        <Trouble problem={answer.error} retry={() => void answer.refetch()} />
+        {hidden && <GlassOffer here />}
+      </>
+    )
+  }
   return <Page patient={answer.data} zone={zone} />
 }
 
@@ -88,6 +99,7 @@ function Page({ patient, zone }: { patient: Patient; zone: string }) {
 
   return (
     <div className="patient">
+      <GlassBanner patient={patient.id} zone={zone} />
       <Head patient={patient} zone={zone} setDeed={setDeed} />
       <p className="print-only small">{say('patient.printed', { time: moment(live.now(), zone, say.language, 0), name: me?.name ?? '' })}</p>
       <div className="patient-body">
@@ -159,6 +171,7 @@ function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setD
   const bed = beds.find((b) => b.id === patient.bed)
   const watched = live.watched ?? patient.watched ?? bed?.watched ?? null
   const here = Boolean(patient.bed)
+  const may = useMay()
   return (
     <header className="patient-head">
       <div className="patient-who">
@@ -186,28 +199,37 @@ function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setD
         )}
         <span className="grow" />
         <span className="row no-print">
-          <Button component={Link} href={`/patient/${encodeURIComponent(patient.id)}/round`}>
-            {say('patient.round')}
-          </Button>
-          <Button variant="default" onClick={() => setDeed('note')}>
-            {say('patient.note')}
-          </Button>
+          {may('patient.observe') && (
+            <>
+              <Button component={Link} href={`/patient/${encodeURIComponent(patient.id)}/round`}>
+                {say('patient.round')}
+              </Button>
+              <Button variant="default" onClick={() => setDeed('note')}>
+                {say('patient.note')}
+              </Button>
+            </>
+          )}
           <Menu position="bottom-end">
             <Menu.Target>
               <Button variant="default">{say('patient.actions')}</Button>
             </Menu.Target>
             <Menu.Dropdown>
-              {!here && <Menu.Item onClick={() => setDeed('admit')}>{say('patient.admit')}</Menu.Item>}
-              {here && <Menu.Item onClick={() => setDeed('transfer')}>{say('patient.transfer')}</Menu.Item>}
-              {patient.standby ? (
+              {!here && may('patient.move') && <Menu.Item onClick={() => setDeed('admit')}>{say('patient.admit')}</Menu.Item>}
+              {here && may('patient.move') && <Menu.Item onClick={() => setDeed('transfer')}>{say('patient.transfer')}</Menu.Item>}
+              {!may('patient.standby') ? null : patient.standby ? (
                 <Menu.Item onClick={() => void remove(`/patients/${encodeURIComponent(patient.id)}/standby`).finally(() => void client.invalidateQueries())}>{say('patient.standby.end')}</Menu.Item>
               ) : (
                 <Menu.Item onClick={() => setDeed('standby')}>{say('patient.standby')}</Menu.Item>
               )}
-              <Menu.Item onClick={() => setDeed('plan')}>{say('patient.plan')}</Menu.Item>
-              <Menu.Item onClick={() => setDeed('limits')}>{say('limits.open')}</Menu.Item>
-              <Menu.Item onClick={() => setDeed('care')}>{say('care.set')}</Menu.Item>
-              {here && <Menu.Item onClick={() => setDeed('discharge')}>{say('patient.discharge')}</Menu.Item>}
+              {may('patient.plan') && <Menu.Item onClick={() => setDeed('plan')}>{say('patient.plan')}</Menu.Item>}
+              {may('limit.read') && <Menu.Item onClick={() => setDeed('limits')}>{say('limits.open')}</Menu.Item>}
+              {may('limit.write') && <Menu.Item onClick={() => setDeed('care')}>{say('care.set')}</Menu.Item>}
+              {(may('relation.read') || may('consent.read')) && (
+                <Menu.Item component={Link} href={`/patient/${encodeURIComponent(patient.id)}/access`}>
+                  {say('access.menu')}
+                </Menu.Item>
+              )}
+              {here && may('patient.move') && <Menu.Item onClick={() => setDeed('discharge')}>{say('patient.discharge')}</Menu.Item>}
             </Menu.Dropdown>
           </Menu>
         </span>

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react'
 import { Link, useLocation, useSearch } from 'wouter'
 import { post } from '../../api/client'
 import { usePatients, useWard, useWards } from '../../api/queries'
+import { useMay } from '../../api/running'
 import type { PatientCard } from '../../api/types'
 import { live } from '../../live/store'
 import { Ask } from '../../parts/ask'
@@ -13,6 +14,7 @@ import { Empty, Skeleton, Trouble } from '../../parts/states'
 import { usePreferences } from '../../preferences'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
+import { GlassOffer } from '../access/glass'
 import { birthText } from '../patient/patient'
 
 /** Everybody whom this person may see; with ?admit=bed it asks who comes to that bed. */
@@ -26,6 +28,7 @@ export default function PatientsPage() {
   const beds = useWard(wards[0]?.id ?? '').data?.beds ?? []
   const [q, setQ] = useState('')
   const [asked] = useDebouncedValue(q, 200)
+  const may = useMay()
   const [adding, setAdding] = useState(false)
   const [chosen, setChosen] = useState<PatientCard | null>(null)
   const answer = usePatients(asked)
@@ -41,11 +44,11 @@ export default function PatientsPage() {
         <h1>{admit ? say('patients.admit.which', { label: bed?.label ?? admit }) : say('patients.title')}</h1>
         <TextInput aria-label={say('patients.search')} placeholder={say('patients.search')} value={q} onChange={(e) => setQ(e.currentTarget.value)} w={280} />
         <span className="grow" />
-        <Button onClick={() => setAdding(true)}>{say('patients.add')}</Button>
+        {may('patient.write') && <Button onClick={() => setAdding(true)}>{say('patients.add')}</Button>}
       </div>
       {answer.isPending && <Skeleton lines={8} height={22} />}
       {answer.error && !answer.data && <Trouble problem={answer.error} retry={() => void answer.refetch()} />}
-      {answer.data && list.length === 0 && <Empty title={say(asked || admit ? 'patients.none.title' : 'patients.empty.title')} action={<Button onClick={() => setAdding(true)}>{say('patients.add')}</Button>}>{say(asked || admit ? 'patients.none.do' : 'patients.empty.do')}</Empty>}
+      {answer.data && list.length === 0 && <Empty title={say(asked || admit ? 'patients.none.title' : 'patients.empty.title')} action={may('patient.write') && <Button onClick={() => setAdding(true)}>{say('patients.add')}</Button>}>{say(asked || admit ? 'patients.none.do' : 'patients.empty.do')}</Empty>}
       {list.length > 0 && (
         <div className="scroll" tabIndex={0} role="region" aria-label={say('patients.title')}>
           <table>
@@ -83,6 +86,11 @@ export default function PatientsPage() {
               ))}
             </tbody>
           </table>
+        </div>
+      )}
+      {!admit && (
+        <div className="patients-glass">
+          <GlassOffer />
         </div>
       )}
       {adding && <AddPatient close={() => setAdding(false)} made={(p) => (admit ? setChosen(p) : go(`/patient/${encodeURIComponent(p.id)}`))} />}

@@ -22,7 +22,7 @@ import { GlassQueue } from './glass-queue'
 import { Users } from './users'
 
 // Each tab with what whoever opens it may do.
-const tabs = { users: 'user.read', tokens: 'token.read', programs: 'client.read', audit: 'audit.read', glass: 'glass.read', anomalies: 'anomaly.read' } as const
+const tabs = { users: 'user.read', tokens: 'token.read', programs: 'token.read', audit: 'audit.read', glass: 'glass.read', anomalies: 'anomaly.read' } as const
 type Tab = keyof typeof tabs
 
 export default function PeoplePage() {
