@@ -52,21 +52,16 @@ func (d *DB) Forget(ctx context.Context, e audit.Entry, patient vital.PatientID)
 		e.At = now()
 	}
 	e.Patient = patient
+	if err := d.mayForget(ctx, e.Site, patient); err != nil {
+		return fmt.Errorf("forget patient %s: %w", patient, err)
+	}
+	// First the older entries: what is said of the forgetting itself remains.
+	if erased, err := d.EraseReasons(ctx, e, patient); err != nil && erased == 0 {
+		return err
+	}
 	err := d.change(ctx, e, "forget patient "+string(patient), func(t *tx) error {
-		if _, err := t.patientIsDemo(e.Site, patient); err != nil {
+		if err := t.mayForget(e.Site, patient); err != nil {
 			return err
-		}
-		for _, busy := range []struct{ query, why string }{
-			{"SELECT COUNT(*) FROM admission WHERE site = $1 AND patient = $2 AND to_ms = 0", "the patient lies in a bed: discharge first"},
-			{"SELECT COUNT(*) FROM binding WHERE site = $1 AND patient = $2 AND to_ms = 0", "a device measures the patient: unbind it first"},
-		} {
-			var n int
-			if err := t.row(busy.query, e.Site, patient).Scan(&n); err != nil {
-				return err
-			}
-			if n > 0 {
-				return vital.Errorf(vital.Precondition, "%s", busy.why)
-			}
 		}
 		return t.erase(e.Site, patient, e.At)
 	})
@@ -76,7 +71,35 @@ func (d *DB) Forget(ctx context.Context, e audit.Entry, patient vital.PatientID)
 	if err := d.keeper.Destroy(ctx, e.Site, seal.Patient(patient), e.At); err != nil {
 		return vital.Errorf(vital.Unavailable, "forget patient %s: the rows are erased and the key is not destroyed yet, which is tried again every hour and at the next start: %w", patient, err)
 	}
-	return d.dialect.scrub(ctx, d, "person")
+	if err := d.dialect.scrub(ctx, d, "person"); err != nil {
+		// What was erased was sealed, and its key is gone: the old pages tell nothing.
+		d.log.Warn("old pages of the database are overwritten a little later", "error", err)
+	}
+	return nil
+}
+
+func (d *DB) mayForget(ctx context.Context, site vital.Site, patient vital.PatientID) error {
+	return d.transact(ctx, func(t *tx) error { return t.mayForget(site, patient) })
+}
+
+// mayForget refuses while data of the patient still comes in.
+func (t *tx) mayForget(site vital.Site, patient vital.PatientID) error {
+	if _, err := t.patientIsDemo(site, patient); err != nil {
+		return err
+	}
+	for _, busy := range []struct{ query, why string }{
+		{"SELECT COUNT(*) FROM admission WHERE site = $1 AND patient = $2 AND to_ms = 0", "the patient lies in a bed: discharge first"},
+		{"SELECT COUNT(*) FROM binding WHERE site = $1 AND patient = $2 AND to_ms = 0", "a device measures the patient: unbind it first"},
+	} {
+		var n int
+		if err := t.row(busy.query, site, patient).Scan(&n); err != nil {
+			return err
+		}
+		if n > 0 {
+			return vital.Errorf(vital.Precondition, "%s", busy.why)
+		}
+	}
+	return nil
 }
 
 func (t *tx) erase(site vital.Site, patient vital.PatientID, at vital.Instant) error {

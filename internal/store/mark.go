@@ -81,3 +81,42 @@ func (d *DB) FrameAt(ctx context.Context, site vital.Site, stream string, partit
 	}
 	return found[0], nil
 }
+
+// LineMark is how far into a line of the journal the store goes.
+type LineMark struct {
+	Stream    string `json:"stream"`
+	Partition uint16 `json:"partition"`
+	Frame     uint64 `json:"frame"`
+}
+
+// Marks returns how far into every line of the journal the store goes: a journal
+// that ends before one of them is older than the store.
+func (d *DB) Marks(ctx context.Context, site vital.Site) ([]LineMark, error) {
+	q := ask(`SELECT 'raw' AS stream, part, frame FROM raw_mark WHERE site = ?
+		UNION ALL SELECT 'readings', part, applied FROM owner WHERE site = ? ORDER BY 1, 2`, site, site)
+	marks, err := collect(ctx, d.read, q, func(scan func(...any) error, m *LineMark) error { return scan(&m.Stream, &m.Partition, &m.Frame) })
+	if err != nil {
+		return nil, fmt.Errorf("how far the store goes: %w", err)
+	}
+	return marks, nil
+}
+
+// Tally is how much there is of a site.
+type Tally struct {
+	Patients int64 `json:"patients"`
+	People   int64 `json:"people"` // patients who are not forgotten
+	Chunks   int64 `json:"chunks"`
+	Waves    int64 `json:"waves"`
+	Alarms   int64 `json:"alarms"`
+	Audit    int64 `json:"audit"`
+}
+
+// Count counts what there is of a site.
+func (d *DB) Count(ctx context.Context, site vital.Site) (Tally, error) {
+	q := ask(`SELECT (SELECT COUNT(*) FROM patient WHERE site = ?), (SELECT COUNT(*) FROM person WHERE site = ?),
+		(SELECT COUNT(*) FROM chunk c JOIN series s ON s.id = c.series WHERE s.site = ?), (SELECT COUNT(*) FROM wave w JOIN series s ON s.id = w.series WHERE s.site = ?),
+		(SELECT COUNT(*) FROM alarm WHERE site = ?), (SELECT COUNT(*) FROM audit WHERE site = ?)`, site, site, site, site, site, site)
+	return one(ctx, d.read, q, "count", func(scan func(...any) error, t *Tally) error {
+		return scan(&t.Patients, &t.People, &t.Chunks, &t.Waves, &t.Alarms, &t.Audit)
+	})
+}

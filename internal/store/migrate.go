@@ -71,6 +71,15 @@ func withoutComments(s string) string {
 	return strings.TrimSpace(strings.Join(lines, ""))
 }
 
+// Schema is the newest that this program knows.
+func Schema() int {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		panic(err) // only a malformed pattern fails
+	}
+	return len(names)
+}
+
 // Plan says what Open would do to this database, and does nothing.
 func Plan(ctx context.Context, o Options) ([]Step, error) {
 	kind, err := dialectOf(o)

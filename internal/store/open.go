@@ -162,6 +162,7 @@ type dialect struct {
 	exists       func(ctx context.Context, q querier, table string) (bool, error)
 	backup       func(ctx context.Context, d *DB, path string) error
 	compact      func(ctx context.Context, d *DB, tables []string) error // writes the tables anew, so that nothing deleted is left between the rows
+	intact       func(ctx context.Context, d *DB) (string, error)        // "ok", or what is wrong
 	scrub        func(ctx context.Context, d *DB, table string) error    // removes old versions of rows from the disk
 	size         func(ctx context.Context, d *DB) (bytes int64, version string, err error)
 	kind         func(err error) error // what the driver's error means: errDisk, a vital.Error, or nil

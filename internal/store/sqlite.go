@@ -26,7 +26,7 @@ func (s sqlite) dialect() dialect {
 	return dialect{
 		name: "sqlite", rows: 1, prepares: true, home: filepath.Dir(s.path), backupAdvice: "VACUUM INTO a new file, done automatically",
 		words: strings.NewReplacer("{serial}", "INTEGER PRIMARY KEY", "{bytes}", "BLOB", "{keyed}", "WITHOUT ROWID"),
-		open:  s.open, fresh: s.fresh, lock: s.lock, exists: s.exists, backup: s.backup, scrub: s.scrub, compact: s.compact, size: s.size, tend: s.tend, kind: s.kind,
+		open:  s.open, fresh: s.fresh, lock: s.lock, exists: s.exists, backup: s.backup, scrub: s.scrub, compact: s.compact, intact: s.intact, size: s.size, tend: s.tend, kind: s.kind,
 	}
 }
 
@@ -196,6 +196,11 @@ func (s sqlite) compact(ctx context.Context, d *DB, _ []string) error {
 		return d.explain(err)
 	}
 	return s.scrub(ctx, d, "")
+}
+
+func (s sqlite) intact(ctx context.Context, d *DB) (said string, err error) {
+	err = d.read.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&said)
+	return said, err
 }
 
 func (s sqlite) size(ctx context.Context, d *DB) (bytes int64, version string, err error) {

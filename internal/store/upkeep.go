@@ -164,6 +164,18 @@ func (d *DB) Backup(ctx context.Context, path string) error {
 	return nil
 }
 
+// Intact lets the database check its own pages; what is wrong is the error.
+func (d *DB) Intact(ctx context.Context) error {
+	said, err := d.dialect.intact(ctx, d)
+	if err != nil {
+		return fmt.Errorf("check the database: %w", d.explain(err))
+	}
+	if said != "ok" {
+		return vital.Errorf(vital.Precondition, "the database is damaged: %s", said)
+	}
+	return nil
+}
+
 // Size is what is known of the database without counting.
 type Size struct {
 	Dialect string
