@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -29,8 +31,11 @@ import (
 
 // openAuthority opens the site's authority for certificates, or makes it.
 func (n *node) openAuthority(ctx context.Context) (err error) {
-	n.authority, err = openAuthority(ctx, n.config, nil)
+	n.authority, err = openAuthority(ctx, n.config, n.keeper)
 	if err != nil {
+		return err
+	}
+	if n.entranceKey, err = openEntranceKey(filepath.Join(n.config.Data, "keys", "entrances.key")); err != nil {
 		return err
 	}
 	n.identity = &identity{config: n.config, authority: n.authority, log: n.log, now: time.Now}
@@ -43,6 +48,24 @@ func openAuthority(ctx context.Context, c config, sealer ca.Sealer) (*ca.Authori
 		return nil, vital.Errorf(vital.KindOf(err), "open the authority for certificates: %w", err)
 	}
 	return a, nil
+}
+
+// openEntranceKey reads the key by which each address knows the cookies that it
+// gave, or makes it.
+func openEntranceKey(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	if err == nil && len(key) == sha256.Size {
+		return key, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, vital.Errorf(vital.Unavailable, "read the key of the cookies: %w", err)
+	}
+	key = make([]byte, sha256.Size)
+	rand.Read(key)
+	if err := journal.ReplaceFile(path, key); err != nil {
+		return nil, vital.Errorf(vital.Unavailable, "write the key of the cookies: %w", err)
+	}
+	return key, nil
 }
 
 // identity is the certificate by which this server shows who it is: the one that

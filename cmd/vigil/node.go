@@ -51,6 +51,8 @@ type node struct {
 	receiver  *deviced.Door
 	listeners []webd.Listener
 
+	entranceKey []byte // of the cookies of each address
+
 	notifier *notify.Worker
 	sheets   *report.Sheets
 	written  sheetsKept

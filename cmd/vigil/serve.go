@@ -155,7 +155,7 @@ func (n *node) screens(demo bool, at addresses, e webd.Entrance, address string)
 	o := webd.Options{
 		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, Judged: n.flow, Notifier: n.notifier, Ledger: n.ledger, Rules: n.flow.Rules, Trials: n.flow, Tracer: n, Sheet: n.sheet, Sheets: n.sheetsState, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system, Platform: n.platform, MQTT: at.MQTT,
 		Telemetry: n.receiver, Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Ready: n.ready, Secure: n.config.Proxied || strings.HasPrefix(address, "https"), Hosts: n.config.hosts(),
-		Entrance: e, Elsewhere: webd.Elsewhere{Screens: at.HTTP, Devices: at.Devices, Administration: at.Administration},
+		Entrance: e, EntranceKey: n.entranceKey, Elsewhere: webd.Elsewhere{Screens: at.HTTP, Devices: at.Devices, Administration: at.Administration},
 		Authority: n.authority, EST: n.config.est(at), Connected: n.connected, EndCertificate: n.endCertificate,
 	}
 	if e == webd.Devices || at.Devices == "" && e != webd.Administration {

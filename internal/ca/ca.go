@@ -51,8 +51,8 @@ const (
 
 // Sealer keeps keys unreadable at rest; place is bound to what it seals.
 type Sealer interface {
-	Seal(ctx context.Context, site vital.Site, subject, place string, plain []byte) ([]byte, error)
-	Open(ctx context.Context, site vital.Site, subject, place string, sealed []byte) ([]byte, error)
+	Seal(ctx context.Context, site, subject, place string, plain []byte) ([]byte, error)
+	Open(ctx context.Context, site, subject, place string, sealed []byte) ([]byte, error)
 }
 
 // Options says where an authority lives. Dir and Site are required.

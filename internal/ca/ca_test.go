@@ -233,12 +233,12 @@ func TestIssuingIsRenewed(t *testing.T) {
 // turned is a sealer that turns bits and remembers where.
 type turned struct{ places []string }
 
-func (s *turned) Seal(_ context.Context, _ vital.Site, subject, place string, plain []byte) ([]byte, error) {
+func (s *turned) Seal(_ context.Context, _, subject, place string, plain []byte) ([]byte, error) {
 	s.places = append(s.places, subject+" "+place)
 	return flip(plain), nil
 }
 
-func (s *turned) Open(_ context.Context, _ vital.Site, subject, place string, sealed []byte) ([]byte, error) {
+func (s *turned) Open(_ context.Context, _, subject, place string, sealed []byte) ([]byte, error) {
 	if !slices.Contains(s.places, subject+" "+place) {
 		return nil, vital.Errorf(vital.Denied, "never sealed at %s", place)
 	}

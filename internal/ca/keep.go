@@ -71,7 +71,7 @@ func (a *Authority) loadKey(ctx context.Context, name string) (crypto.Signer, er
 		if a.o.Sealer == nil {
 			return nil, vital.Errorf(vital.Precondition, "the %s key is sealed, and there is nothing to open it with", name)
 		}
-		if body, err = a.o.Sealer.Open(ctx, a.o.Site, subject, a.place(name), sealed); err != nil {
+		if body, err = a.o.Sealer.Open(ctx, string(a.o.Site), subject, a.place(name), sealed); err != nil {
 			return nil, vital.Errorf(vital.KindOf(err), "open the %s key: %w", name, err)
 		}
 	}
@@ -102,7 +102,7 @@ func (a *Authority) save(ctx context.Context, name string, list []pair) error {
 	}
 	secret := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 	if a.o.Sealer != nil {
-		sealed, err := a.o.Sealer.Seal(ctx, a.o.Site, subject, a.place(name), secret)
+		sealed, err := a.o.Sealer.Seal(ctx, string(a.o.Site), subject, a.place(name), secret)
 		if err != nil {
 			return vital.Errorf(vital.KindOf(err), "seal the %s key: %w", name, err)
 		}

@@ -134,9 +134,8 @@ func (s *Server) identify(r *http.Request, session func(context.Context, string)
 		}
 		return s.gate.Bearer(r.Context(), strings.TrimSpace(token), remote)
 	}
-	cookie, err := r.Cookie(s.cookieName())
-	if err == nil && cookie.Value != "" {
-		p, err := session(r.Context(), cookie.Value)
+	if secret := s.secretOf(r); secret != "" {
+		p, err := session(r.Context(), secret)
 		if err == nil || !s.demo || vital.KindOf(err) != vital.Unauthenticated {
 			p.Remote = remote
 			return p, err

@@ -2,6 +2,9 @@ package webd
 
 import (
 	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"strings"
@@ -75,4 +78,42 @@ func (s *Server) welcomeHere(p auth.Principal) error {
 // serveElse is everything outside the API at the devices' entrance.
 func (s *Server) serveElse(w http.ResponseWriter, r *http.Request) {
 	s.writeError(w, r, vital.Errorf(vital.NotFound, "this address is for devices only; the screens are at %s", cmp.Or(s.elsewhere.Screens, "another")))
+}
+
+// stamp marks a cookie with the entrance where it was given, so that it opens no
+// other: a browser sends the cookies of a host to all its ports.
+func (s *Server) stamp(secret string) string {
+	if s.entrance == Everybody || secret == "" {
+		return secret
+	}
+	return secret + "." + s.mark(secret)
+}
+
+// stamped returns the secret of a cookie that was given at this entrance; "": it
+// was not.
+func (s *Server) stamped(value string) string {
+	if s.entrance == Everybody {
+		return value
+	}
+	secret, mark, _ := strings.Cut(value, ".")
+	if !hmac.Equal([]byte(mark), []byte(s.mark(secret))) {
+		return ""
+	}
+	return secret
+}
+
+func (s *Server) mark(secret string) string {
+	h := hmac.New(sha256.New, s.entranceKey)
+	h.Write([]byte(string(s.entrance) + "\x00" + secret))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// secretOf returns the secret of a request's cookie, "" when there is none that was
+// given here.
+func (s *Server) secretOf(r *http.Request) string {
+	cookie, err := r.Cookie(s.cookieName())
+	if err != nil {
+		return ""
+	}
+	return s.stamped(cookie.Value)
 }

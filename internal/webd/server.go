@@ -51,8 +51,9 @@ type Options struct {
 	Now       func() time.Time
 	Version   string
 
-	Entrance  Entrance  // whom this address is for
-	Elsewhere Elsewhere // where the others are answered
+	Entrance    Entrance  // whom this address is for
+	EntranceKey []byte    // by which each knows its own cookies; not needed for Everybody
+	Elsewhere   Elsewhere // where the others are answered
 
 	Authority      *ca.Authority                        // gives devices their certificates; nil: nobody does
 	Enrol          http.Handler                         // the door where they get them; nil: not at this address
@@ -91,6 +92,7 @@ type Server struct {
 	ready   func(ctx context.Context) error
 
 	entrance       Entrance
+	entranceKey    []byte
 	elsewhere      Elsewhere
 	authority      *ca.Authority
 	enrolling      http.Handler
@@ -130,7 +132,7 @@ func New(o Options) (*Server, error) {
 		commands: o.Commands, packets: o.Packets, system: o.System,
 		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
 		platform: o.Platform, mqtt: o.MQTT, sheet: o.Sheet, sheets: o.Sheets, notifier: o.Notifier, leaves: o.Ledger, telemetry: o.Telemetry, programs: o.Programs, public: strings.TrimSuffix(o.Public, "/"), metrics: o.Metrics, assets: files,
-		entrance: o.Entrance, elsewhere: o.Elsewhere, authority: o.Authority, enrolling: o.Enrol, est: o.EST, connected: o.Connected, endCertificate: o.EndCertificate,
+		entrance: o.Entrance, entranceKey: o.EntranceKey, elsewhere: o.Elsewhere, authority: o.Authority, enrolling: o.Enrol, est: o.EST, connected: o.Connected, endCertificate: o.EndCertificate,
 		sockets: doorkeeper{each: make(map[string]int)}, views: views{last: make(map[string]time.Time)},
 	}
 	if s.log == nil {

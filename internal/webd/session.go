@@ -93,8 +93,8 @@ func (s *Server) openSessionByLink(c *call) error {
 }
 
 func (s *Server) closeSession(c *call) error {
-	if cookie, err := c.r.Cookie(s.cookieName()); err == nil {
-		if err := s.gate.SignOut(c.ctx(), c.principal, cookie.Value); err != nil {
+	if secret := s.secretOf(c.r); secret != "" {
+		if err := s.gate.SignOut(c.ctx(), c.principal, secret); err != nil {
 			return err
 		}
 	}
@@ -109,10 +109,7 @@ func (s *Server) from(c *call) auth.From {
 
 // cookie is the session's cookie of a request; "" when there is none.
 func (s *Server) cookie(c *call) string {
-	if cookie, err := c.r.Cookie(s.cookieName()); err == nil {
-		return cookie.Value
-	}
-	return ""
+	return s.secretOf(c.r)
 }
 
 // signedIn answers who signed in, with the new cookie.
@@ -123,7 +120,7 @@ func (s *Server) signedIn(c *call, p auth.Principal, cookie string) error {
 
 func (s *Server) setCookie(w http.ResponseWriter, value string, life int) {
 	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(), Value: value, Path: "/", MaxAge: life,
+		Name: s.cookieName(), Value: s.stamp(value), Path: "/", MaxAge: life,
 		HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode,
 	})
 }
