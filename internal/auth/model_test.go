@@ -74,6 +74,11 @@ looked.read       -             -         -     -          any     self    -    
 anomaly.read      any           -         -     -          any     -       -      -           -     -      -       any    -
 anomaly.review    any           -         -     -          any     -       -      -           -     -      -       any    -
 anomaly.write     any           -         -     -          -       -       -      -           -     -      -       any    -
+backup.read       any           -         -     -          -       -       -      -           -     -      -       any    -
+backup.make       any           -         -     -          -       -       -      -           -     -      -       any    -
+key.read          any           -         -     -          -       -       -      -           -     -      -       any    -
+key.rotate        any           -         -     -          -       -       -      -           -     -      -       any    -
+record.forget     any           -         -     -          -       -       -      -           -     -      -       any    -
 telemetry.send    -             -         -     -          -       -       -      -           -     own    own     any    -
 publish           -             -         -     -          -       -       -      own         -     own    own     any    -
 subscribe         -             -         -     -          -       -       -      own         -     own    own     any    -

@@ -56,6 +56,11 @@ const (
 	UserWrite      Action = "user.write"  // people, their roles and wards
 	TokenRead      Action = "token.read"  // which programs and wall screens there are
 	TokenWrite     Action = "token.write" // programs and wall screens
+	BackupRead     Action = "backup.read"   // which backups there are, and how the last one went
+	BackupMake     Action = "backup.make"   // make one now
+	KeyRead        Action = "key.read"      // how the keys do, never a key
+	KeyRotate      Action = "key.rotate"    // new keys for what comes
+	RecordForget   Action = "record.forget" // forget a patient for good
 	TelemetrySend  Action = "telemetry.send"
 
 	RelationRead  Action = "relation.read"  // who is of a patient's care team, and who follows the patient
@@ -258,8 +263,14 @@ type reachKey struct {
 // change while the program runs.
 var reaches sync.Map
 
+// noReach is how far a sign-in that lacks its second step may do anything.
+var noReach = &reach{scope: Nowhere}
+
 // reachOf returns how far the principal may do the action.
 func reachOf(p Principal, a Action) *reach {
+	if p.Half() && a != SessionOwn {
+		return noReach
+	}
 	key := reachKey{class: p.Class, action: a, purpose: p.purpose()}
 	switch {
 	case len(p.Roles) == 0: // a device: asked for every packet
@@ -357,9 +368,6 @@ func scopeOf(r *reach) Scope {
 
 // ScopeOf returns how far the principal may do the action, at the widest.
 func ScopeOf(p Principal, a Action) Scope {
-	if p.Half() && a != SessionOwn {
-		return Nowhere
-	}
 	return reachOf(p, a).scope
 }
 
