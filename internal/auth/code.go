@@ -126,8 +126,12 @@ func (g *Gate) Code(ctx context.Context, p Principal, code, cookie string) (Prin
 		return p, "", tooMuch(d)
 	}
 	c, err := g.store.CodeGeneratorOf(ctx, g.site, user)
-	if err != nil || !c.Confirmed {
-		return p, "", unknown(err, vital.Errorf(vital.Precondition, "this account has no code generator"))
+	none := vital.Errorf(vital.Precondition, "this account has no code generator")
+	switch {
+	case err != nil:
+		return p, "", unknown(err, none)
+	case !c.Confirmed:
+		return p, "", none
 	}
 	step, ok, err := g.stepOf(ctx, c, code)
 	if err != nil {
@@ -165,10 +169,11 @@ func (g *Gate) wrongCode(ctx context.Context, p Principal, refused audit.Entry, 
 	if err := g.store.PutNotice(context.WithoutCancel(ctx), e, g.notice(p, vital.UserID(p.ID), NoticeWrongCodes)); err != nil {
 		return err
 	}
-	if p.Half() {
-		if err := g.SignOut(context.WithoutCancel(ctx), p, cookie); err != nil {
-			return err
-		}
+	if !p.Half() {
+		return vital.Errorf(vital.Unauthenticated, "code: wrong %d times", wrongCodes)
+	}
+	if err := g.SignOut(context.WithoutCancel(ctx), p, cookie); err != nil {
+		return err
 	}
 	return vital.Errorf(vital.Unauthenticated, "code: wrong %d times: sign in from the beginning", wrongCodes)
 }
