@@ -89,10 +89,14 @@ func scanNotes(text, public string, site vital.Site, source string) (all []Check
 			break
 		}
 		end := len(text)
-		if next := strings.Index(text[len(begin):], "\n"+begin); next >= 0 {
-			end = len(begin) + next + 1
+		if next := strings.Index(text[len(begin)-1:], "\n"+begin); next >= 0 {
+			end = len(begin) + next
 		}
-		c, err := OpenCheckpoint(strings.TrimRight(text[:end], "\n")+"\n", public, site, source)
+		one, rest := signedNote(text[:end])
+		if strings.TrimSpace(rest) != "" {
+			unread++
+		}
+		c, err := OpenCheckpoint(one, public, site, source)
 		if text = text[end:]; err != nil {
 			unread++
 			continue
@@ -100,4 +104,22 @@ func scanNotes(text, public string, site vital.Site, source string) (all []Check
 		all = append(all, c)
 	}
 	return all, unread, nil
+}
+
+// signedNote cuts what stands behind the signatures of a note.
+func signedNote(text string) (one, rest string) {
+	body, tail, ok := strings.Cut(text, "\n\n")
+	if !ok {
+		return text, ""
+	}
+	end := len(body) + 2
+	for strings.HasPrefix(tail, "\u2014 ") {
+		line, after, ok := strings.Cut(tail, "\n")
+		if !ok {
+			return text, ""
+		}
+		end += len(line) + 1
+		tail = after
+	}
+	return text[:end], text[end:]
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"net/url"
 	"os"
@@ -199,8 +200,16 @@ func (k *Key) mark(n int64, leaf tlog.Hash) []byte {
 	if k == nil {
 		return nil
 	}
-	h := hmac.New(sha256.New, k.secret)
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
-	h.Write(leaf[:])
-	return h.Sum(nil)[:markSize]
+	return mark(k.mac(), n, leaf)
+}
+
+func (k *Key) mac() hash.Hash { return hmac.New(sha256.New, k.secret) }
+
+func mark(mac hash.Hash, n int64, leaf tlog.Hash) []byte {
+	var text [8 + tlog.HashSize]byte
+	binary.BigEndian.PutUint64(text[:8], uint64(n))
+	copy(text[8:], leaf[:])
+	mac.Reset()
+	mac.Write(text[:])
+	return mac.Sum(nil)[:markSize]
 }

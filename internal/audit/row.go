@@ -83,7 +83,11 @@ func (r Row) hash() tlog.Hash { return tlog.RecordHash(r.Record()) }
 // strung is the fields as netstrings: the length of each in decimal, a colon, its
 // bytes, a comma. No two lists of fields give the same text.
 func strung(fields ...[]byte) []byte {
-	var out []byte
+	size := 0
+	for _, f := range fields {
+		size += len(f) + 6
+	}
+	out := make([]byte, 0, size)
 	for _, f := range fields {
 		out = strconv.AppendInt(out, int64(len(f)), 10)
 		out = append(append(append(out, ':'), f...), ',')

@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"fmt"
+	"hash"
 	"sort"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -60,6 +61,7 @@ const mostFindings = 1000
 type Verifier struct {
 	site  vital.Site
 	key   *Key // nil: marks are not looked at
+	mac   hash.Hash
 	tree  peaks
 	next  int64 // number of the row that must come
 	holes bool  // a row is missing: there is no tree after it
@@ -79,6 +81,9 @@ type Verifier struct {
 // signatures have been checked.
 func NewVerifier(site vital.Site, key *Key, checkpoints []Checkpoint) *Verifier {
 	v := &Verifier{site: site, key: key, agreed: map[string]int64{}, erased: map[string][]int64{}, erasures: map[string]int64{}}
+	if key != nil {
+		v.mac = key.mac()
+	}
 	v.checkpoints = append(v.checkpoints, checkpoints...)
 	sort.SliceStable(v.checkpoints, func(i, j int) bool { return v.checkpoints[i].Size < v.checkpoints[j].Size })
 	v.meet()
@@ -107,7 +112,7 @@ func (v *Verifier) Row(r Row) {
 	switch {
 	case r.Site != v.site || !r.Intact():
 		v.found(Altered, r.N, r.N, "what is stored is not what was written")
-	case v.key != nil && !bytes.Equal(r.Mark, v.key.mark(r.N, r.Leaf)):
+	case v.key != nil && !bytes.Equal(r.Mark, mark(v.mac, r.N, r.Leaf)):
 		v.found(Forged, r.N, r.N, "the server did not write it like this: its mark is wrong")
 	}
 	if r.Erased != nil {
@@ -215,7 +220,11 @@ func (v *Verifier) Done(size int64) Report {
 			if c.Size <= v.next || v.explains(v.next, c.Size) {
 				continue
 			}
-			v.found(RolledBack, v.next, c.Size-1, "gone: the checkpoint of %s, kept in %s, saw %d entries, %d are there", c.At, c.Source, c.Size, v.next)
+			from := v.next
+			if v.key == nil { // nothing says that those that are there are the same
+				from = v.agreed[c.Source]
+			}
+			v.found(RolledBack, from, c.Size-1, "gone: the checkpoint of %s, kept in %s, saw %d entries, %d are there", c.At, c.Source, c.Size, v.next)
 		}
 	}
 	for patient, rows := range v.erased {
