@@ -217,8 +217,8 @@ export interface LedgerState {
   size: number
   key: string
   checkpoint: { size: number; at: string; root: string } | null
-  witness: { state: 'none' | 'good' | 'failing'; file?: string; at?: string; size?: number; problem?: string }
-  verified: { state: 'never' | 'running' | 'good' | 'broken'; at?: string; size?: number; took?: number; first?: number; problems?: string[] | null }
+  witness: { state: 'none' | 'good' | 'failing'; file?: string; at?: string | null; size?: number; problem?: string }
+  verified: { state: 'never' | 'running' | 'good' | 'broken'; at?: string | null; size?: number; took?: number; first?: number; problems?: string[] | null }
 }
 
 export const useLedgerState = () => useQuery({ queryKey: ['ledger-state'], queryFn: () => get<LedgerState>('/ledger'), refetchInterval: (q) => (q.state.data?.verified.state === 'running' ? 1_000 : 10_000), retry: again })

@@ -56,10 +56,11 @@ export function Shell({ children }: { children: ReactNode }) {
   const [open, setOpen] = useState(false)
   const [alarm, openAlarm] = useOpenAlarm()
   const shown = usePages()
+  const may = useMay()
   const own = isPatient(me)
   const light = preferences.theme === 'light'
   return (
-    <div className="shell" data-kiosk={kiosk || undefined}>
+    <div className="shell" data-kiosk={kiosk || undefined} data-own={own || undefined}>
       <a className="skip" href="#content">
         {say('app.skip')}
       </a>
@@ -96,7 +97,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <LinkBanner />
       <WaitingBar />
       {(me?.notices ?? 0) > 0 && !kiosk && <NoticeBar count={me?.notices ?? 0} />}
-      {!own && <AlarmBar zone={zone} kiosk={kiosk} side={<SoundSign />} />}
+      {!own && may('alarm.read') && <AlarmBar zone={zone} kiosk={kiosk} side={<SoundSign />} />}
       <main id="content" tabIndex={0}>
         {children}
       </main>

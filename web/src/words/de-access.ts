@@ -94,6 +94,7 @@ export const zugang: Record<keyof typeof english, Phrase> = {
   'consent.since': 'seit {time}',
   'consent.behalf': 'festgehalten von {name}',
   'consent.own.by': 'vom Patienten entschieden',
+  'consent.own.by.you': 'von Ihnen entschieden',
   'consent.revoke': 'Zurücknehmen',
   'consent.revoke.of': 'Zurücknehmen: {what}',
   'consent.revoke.title': 'Das zurücknehmen?',
@@ -120,7 +121,7 @@ export const zugang: Record<keyof typeof english, Phrase> = {
 
   'glass.title': 'Notzugriff',
   'glass.ask': 'Notfall: einen Patienten sehen, der nicht Ihrer ist \u2026',
-  'glass.ask.here': 'Dieser Patient gehört nicht zu denen, die Sie sehen dürfen. Im Notfall dürfen Sie trotzdem hinsehen: mit einem Grund, für begrenzte Zeit, und alle erfahren es.',
+  'glass.ask.here': 'Ist es ein Patient, der nicht Ihrer ist? Im Notfall dürfen Sie trotzdem hinsehen: mit einem Grund, für begrenzte Zeit, und alle erfahren es.',
   'glass.note': 'Nur für Notfälle. Sie sagen, warum. Es endet von selbst. Der Patient sieht es, und es wird überprüft.',
   'glass.find': 'Suchen',
   'glass.family': 'Familienname',

@@ -91,6 +91,7 @@ export const access = {
   'consent.since': 'since {time}',
   'consent.behalf': 'recorded by {name}',
   'consent.own.by': 'decided by the patient',
+  'consent.own.by.you': 'decided by you',
   'consent.revoke': 'Take back',
   'consent.revoke.of': 'Take back: {what}',
   'consent.revoke.title': 'Take this back?',
@@ -117,7 +118,7 @@ export const access = {
 
   'glass.title': 'Emergency access',
   'glass.ask': 'Emergency: see a patient who is not yours \u2026',
-  'glass.ask.here': 'This patient is not among those whom you may see. In an emergency you may look nevertheless: with a reason, for a limited time, and everybody will know.',
+  'glass.ask.here': 'Is it a patient who is not yours? In an emergency you may look nevertheless: with a reason, for a limited time, and everybody will know.',
   'glass.note': 'For emergencies only. You say why. It ends by itself. The patient sees it, and it is reviewed.',
   'glass.find': 'Find',
   'glass.family': 'Family name',

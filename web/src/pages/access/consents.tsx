@@ -5,6 +5,7 @@ import { decide, revoke, useConsentHistory, useConsents, type Consent, type Cons
 import { useMay } from '../../api/running'
 import { live } from '../../live/store'
 import { Ask } from '../../parts/ask'
+import { roleText } from '../../parts/roles'
 import { refusalText, Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { useSay, type Say } from '../../words'
@@ -42,7 +43,7 @@ export function Consents({ patient, zone, own }: { patient: string; zone: string
           <ul className="plain-list">
             {list.map((c) => (
               <li key={c.id}>
-                <Line consent={c} zone={zone} />
+                <Line consent={c} zone={zone} own={own} />
                 {write && (
                   <Button size="compact-sm" variant="default" onClick={() => setEnding(c)} aria-label={say('consent.revoke.of', { what: `${whoText(c, say)}: ${whatText(c, say)}` })}>
                     {say('consent.revoke')}
@@ -65,7 +66,7 @@ export function Consents({ patient, zone, own }: { patient: string; zone: string
             .filter((c) => at(c.ended))
             .map((c) => (
               <li key={c.id}>
-                <Line consent={c} zone={zone} />
+                <Line consent={c} zone={zone} own={own} />
                 <span className="small second">{say('consent.ended', { time: moment(at(c.ended), zone, say.language, live.now()) })}</span>
               </li>
             ))}
@@ -76,7 +77,7 @@ export function Consents({ patient, zone, own }: { patient: string; zone: string
   )
 }
 
-function Line({ consent: c, zone }: { consent: Consent; zone: string }) {
+function Line({ consent: c, zone, own }: { consent: Consent; zone: string; own: boolean }) {
   const say = useSay()
   const time = (t: number) => moment(t, zone, say.language, live.now())
   return (
@@ -84,7 +85,7 @@ function Line({ consent: c, zone }: { consent: Consent; zone: string }) {
       {whoText(c, say)}: <b>{whatText(c, say)}</b>
       <br />
       <span className="small second">
-        {[say('consent.since', { time: time(at(c.from)) }), at(c.until) ? say('consent.until', { time: time(at(c.until)) }) : '', c.behalf ? say('consent.behalf', { name: c.byName || c.by }) : say('consent.own.by')].filter(Boolean).join(', ')}
+        {[say('consent.since', { time: time(at(c.from)) }), at(c.until) ? say('consent.until', { time: time(at(c.until)) }) : '', c.behalf ? say('consent.behalf', { name: c.byName || c.by }) : say(own ? 'consent.own.by.you' : 'consent.own.by')].filter(Boolean).join(', ')}
         {c.why && ` \u201c${c.why}\u201d`}
       </span>
     </span>
@@ -129,7 +130,7 @@ function Decide({ patient, own, zone, choices, done }: { patient: string; own: b
         <span className="field-label">{say('consent.act')}</span>
         <SegmentedControl aria-label={say('consent.act')} value={String(permit)} onChange={(v) => setPermit(v === 'true')} data={[{ value: 'false', label: say('consent.act.refuse') }, { value: 'true', label: say('consent.act.permit') }]} />
       </div>
-      <Select label={say('consent.who')} searchable allowDeselect={false} value={who} onChange={(v) => v && setWho(v)} data={[...all(choices.roles).map((r) => ({ value: `role:${r}`, label: say.maybe('whom.' + r, r) })), ...people.map((p) => ({ value: `user:${p.id}`, label: [p.name, ...(p.roles ?? []).map((r) => say.maybe('people.role.' + r, r))].join(', ') }))]} />
+      <Select label={say('consent.who')} searchable allowDeselect={false} value={who} onChange={(v) => v && setWho(v)} data={[...all(choices.roles).map((r) => ({ value: `role:${r}`, label: say.maybe('whom.' + r, r) })), ...people.map((p) => ({ value: `user:${p.id}`, label: [p.name, roleText(p.roles, say)].filter(Boolean).join(', ') }))]} />
       <Select label={say('consent.data')} allowDeselect={false} value={data} onChange={(v) => v && setData(v)} data={all(choices.data).map((d) => ({ value: d, label: dataText(d, say) }))} />
       <Select label={say('consent.purpose')} allowDeselect={false} value={purpose} onChange={(v) => v && setPurpose(v)} data={all(choices.purposes).map((p) => ({ value: p, label: say.maybe('purpose.' + p, p) }))} />
       <Select label={say('consent.until.label')} allowDeselect={false} value={span} onChange={(v) => v && setSpan(v as Span)} data={spans.map((s) => ({ value: s, label: say(`until.${s}`) }))} />

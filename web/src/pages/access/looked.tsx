@@ -2,6 +2,7 @@ import { Button } from '@mantine/core'
 import { useLooks } from '../../api/access'
 import { useMe } from '../../api/queries'
 import { live } from '../../live/store'
+import { roleText } from '../../parts/roles'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
@@ -37,12 +38,7 @@ export function Looked({ patient, zone }: { patient: string; zone: string }) {
                   <td className="nowrap">{moment(at(l.at), zone, say.language, live.now())}</td>
                   <th scope="row">
                     <b>{l.who === me?.id ? say('looked.you') : l.name || l.who}</b>{' '}
-                    <span className="second">
-                      {l.role
-                        .split(',')
-                        .map((r) => say.maybe('people.role.' + r.trim(), r))
-                        .join(', ')}
-                    </span>
+                    <span className="second">{roleText(l.role, say)}</span>
                   </th>
                   <td>
                     {say.maybe('looked.what.' + l.what, l.words)}

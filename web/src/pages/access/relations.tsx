@@ -4,6 +4,7 @@ import { addRelation, endRelation, useRelationPeople, useRelations, type Relatio
 import { useMay } from '../../api/running'
 import { live } from '../../live/store'
 import { Ask } from '../../parts/ask'
+import { roleText } from '../../parts/roles'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
@@ -35,7 +36,7 @@ export function Relations({ patient, zone, own, kinds }: { patient: string; zone
                 {list.map((r) => (
                   <li key={r.id}>
                     <span>
-                      <b>{r.name || r.user}</b> <span className="second">{(r.roles ?? []).map((x) => say.maybe('people.role.' + x, x)).join(', ')}</span>
+                      <b>{r.name || r.user}</b> <span className="second">{roleText(r.roles, say)}</span>
                       <br />
                       <span className="small second">
                         {[say('relation.since', { time: moment(at(r.from), zone, say.language, live.now()) }), at(r.to) ? say('relation.to', { time: moment(at(r.to), zone, say.language, live.now()) }) : '', r.byName || r.by ? say('relation.by', { name: r.byName || r.by }) : ''].filter(Boolean).join(', ')}
@@ -81,7 +82,7 @@ function Add({ patient, kind, own, close }: { patient: string; kind: RelationKin
       close={close}
       run={() => addRelation(patient, { user: user ?? '', kind, ...(until ? { until } : {}), ...(why.trim() ? { why: why.trim() } : {}) })}
     >
-      <Select label={say('relation.who')} searchable data={(people.data ?? []).map((p) => ({ value: p.id, label: [p.name, ...(p.roles ?? []).map((r) => say.maybe('people.role.' + r, r))].join(', ') }))} value={user} onChange={setUser} error={people.data?.length === 0 ? say('relation.who.none') : people.error ? say('state.partial') : undefined} data-autofocus />
+      <Select label={say('relation.who')} searchable data={(people.data ?? []).map((p) => ({ value: p.id, label: [p.name, roleText(p.roles, say)].filter(Boolean).join(', ') }))} value={user} onChange={setUser} error={people.data?.length === 0 ? say('relation.who.none') : people.error ? say('state.partial') : undefined} data-autofocus />
       <Select label={say('relation.until')} allowDeselect={false} data={spans.map((s) => ({ value: s, label: say(`until.${s}`) }))} value={span} onChange={(s) => s && setSpan(s as Span)} />
       {!own && <TextInput label={say('do.why')} required value={why} onChange={(e) => setWhy(e.currentTarget.value)} />}
     </Ask>

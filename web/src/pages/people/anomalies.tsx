@@ -6,6 +6,7 @@ import { useMay } from '../../api/running'
 import { live } from '../../live/store'
 import { Ask } from '../../parts/ask'
 import { useZone } from '../../parts/shell'
+import { roleText } from '../../parts/roles'
 import { Skeleton, Trouble } from '../../parts/states'
 import { hour, inputText, moment } from '../../time/zone'
 import { useSay } from '../../words'
@@ -55,12 +56,7 @@ export function Anomalies() {
                   <td className="nowrap">{time(a.at)}</td>
                   <th scope="row">
                     <b>{a.name || a.who}</b>{' '}
-                    <span className="second">
-                      {a.role
-                        .split(',')
-                        .map((r) => say.maybe('people.role.' + r.trim(), r))
-                        .join(', ')}
-                    </span>
+                    <span className="second">{roleText(a.role, say)}</span>
                   </th>
                   <td>
                     {say(a.kind === 'many' ? 'anomaly.many' : 'anomaly.unrelated', { looks: a.looks, patients: a.patients, minutes: a.minutes, limit: a.limit })} {may('audit.read') && <Link href={trail(a)}>{say('anomaly.trail')}</Link>}

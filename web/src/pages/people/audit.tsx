@@ -5,6 +5,7 @@ import { Link } from 'wouter'
 import { auditFile, countsBy, useAuditCounts, useAuditSearch, type AuditFilter, type CountBy } from '../../api/access'
 import { useMay } from '../../api/running'
 import { useZone } from '../../parts/shell'
+import { roleText } from '../../parts/roles'
 import { Skeleton, Trouble } from '../../parts/states'
 import { inputInstants, moment } from '../../time/zone'
 import { useSay } from '../../words'
@@ -74,7 +75,7 @@ export function Audit() {
           <tbody>
             {counts.data.map((c) => (
               <tr key={c.key}>
-                <th scope="row">{by === 'role' ? say.maybe('people.role.' + c.key, c.key) : c.name || c.key || '--'}</th>
+                <th scope="row">{by === 'role' ? roleText(c.key, say) || '--' : c.name || c.key || '--'}</th>
                 <td className="right">{say.number(c.count)}</td>
                 <td>
                   {(by === 'who' || by === 'patient' || by === 'action' || by === 'outcome') && (
@@ -115,12 +116,7 @@ export function Audit() {
                   <td className="nowrap">{moment(Date.parse(a.at), zone, say.language, Date.now(), true)}</td>
                   <td>
                     {a.name || a.who}{' '}
-                    <span className="quiet">
-                      {a.role
-                        .split(',')
-                        .map((r) => say.maybe('people.role.' + r.trim(), r))
-                        .join(', ')}
-                    </span>
+                    <span className="quiet">{roleText(a.role, say)}</span>
                   </td>
                   <td>
                     <span className="mono">{a.action}</span> {a.glass && <span className="looked-glass">{say('looked.glass')}</span>}

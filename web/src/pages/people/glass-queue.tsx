@@ -7,6 +7,7 @@ import { useMay } from '../../api/running'
 import { live } from '../../live/store'
 import { Ask } from '../../parts/ask'
 import { useZone } from '../../parts/shell'
+import { roleText } from '../../parts/roles'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
@@ -47,12 +48,7 @@ export function GlassQueue() {
                 <tr key={g.id}>
                   <th scope="row">
                     <b>{g.name || g.user}</b>{' '}
-                    <span className="second">
-                      {g.role
-                        .split(',')
-                        .map((r) => say.maybe('people.role.' + r.trim(), r))
-                        .join(', ')}
-                    </span>
+                    <span className="second">{roleText(g.role, say)}</span>
                   </th>
                   <td>{g.patientName || <span className="mono">{g.patient}</span>}</td>
                   <td>

@@ -16,7 +16,7 @@ export function LedgerProof({ zone }: { zone: string }) {
   if (answer.isPending) return <Skeleton lines={3} />
   if (!answer.data) return <p className="second">{say('state.partial')}</p>
   const l = answer.data
-  const at = (t: string | undefined) => (t ? moment(Date.parse(t), zone, say.language, live.now()) : '')
+  const at = (t: string | null | undefined) => (t ? moment(Date.parse(t), zone, say.language, live.now()) : '')
   const verify = () => {
     setProblem('')
     verifyLedger()
@@ -35,7 +35,7 @@ export function LedgerProof({ zone }: { zone: string }) {
         </Button>
       </div>
       {v.state === 'broken' ? (
-        <div className="loud" data-tone="high" role="alert">
+        <div className="loud" role="alert">
           <strong>{say('proof.broken', { first: say.number(v.first ?? 0) })}</strong> {say('proof.broken.do')}
           <ul>
             {(v.problems ?? []).slice(0, 5).map((p) => (

@@ -1,0 +1,62 @@
+// Who may see whom: what the screens of it show that takes more than one person, or days, to come about.
+const ago = (minutes) => Date.now() - minutes * 60_000
+
+export function accessStates(patient) {
+  const glass = (id, more) => ({ id, patient, patientName: '', user: 'u-x', name: 'Dr Tom Reuter', role: 'clinician', reason: 'called to the cardiac arrest in bed 12', from: ago(50), until: ago(-10), ended: 0, state: 'open', reviewed: 0, reviewedBy: '', reviewedByName: '', verdict: '', note: '', looks: 14, ...more })
+  const look = (minutes, name, role, what, more = {}) => ({ at: ago(minutes), who: 'u-' + name, name, role, what, words: what, purpose: 'treatment', glass: false, outcome: 'done', count: 1, ...more })
+  const consent = (id, data, permit, more) => ({ id, data, user: '', name: '', role: 'all', purpose: 'all', permit, from: ago(3000), until: 0, by: patient, byName: '', behalf: false, why: '', ended: 0, endedBy: '', endedWhy: '', ...more })
+  const lists = {
+    relations: {
+      items: [
+        { id: 'r-1', user: 'u-1', name: 'Dr Aline Favre', roles: ['clinician'], kind: 'care-team', from: ago(9000), to: ago(-9000), by: 'u-2', byName: 'Dr Tom Reuter', why: 'heart failure clinic' },
+        { id: 'r-2', user: 'u-3', name: 'Marta Keller', roles: ['family'], kind: 'family', from: ago(4000), to: 0, by: patient, byName: '', why: '' },
+      ],
+    },
+    people: { items: [{ id: 'u-4', name: 'Nora Frei', roles: ['nurse'] }, { id: 'u-3', name: 'Marta Keller', roles: ['family'] }] },
+    consents: {
+      items: [consent('c-1', 'sleep', false, { role: 'clinician' }), consent('c-2', 'vitals', true, { role: '', user: 'u-3', name: 'Marta Keller', until: ago(-40_000) }), consent('c-3', 'all', true, { role: 'all', purpose: 'research', behalf: true, by: 'u-4', byName: 'Nora Frei', why: 'in writing, form 7' })],
+      data: ['vitals', 'waveforms', 'activity', 'sleep', 'glucose', 'medication', 'location', 'notes', 'risk', 'identity', 'alarms'],
+      roles: ['clinician', 'nurse', 'technician', 'family', 'integration'],
+      purposes: ['treatment', 'research', 'operations', 'family'],
+      kept: ['identity', 'alarms'],
+      people: [{ id: 'u-3', name: 'Marta Keller', roles: ['family'] }, { id: 'u-4', name: 'Nora Frei', roles: ['nurse'] }],
+    },
+    history: { items: [consent('c-0', 'location', false, { ended: ago(4000), endedBy: patient })] },
+    looked: { items: [look(1, 'Nora Frei', 'nurse', 'record', { count: 3 }), look(22, 'Dr Tom Reuter', 'clinician', 'trends', { glass: true }), look(70, 'Max Muster', 'technician', 'record', { outcome: 'refused', purpose: 'operations' }), look(4000, 'Research warehouse', 'integration', 'export', { purpose: 'research' })] },
+    glasses: {
+      items: [
+        glass('g-1', { patientName: 'Keller, Anna' }),
+        glass('g-2', { name: 'Nora Frei', role: 'nurse', state: 'waiting', ended: ago(300), from: ago(340), reason: 'patient was brought from ward 4 in the night', looks: 3 }),
+        glass('g-3', { name: 'Samuel Osei', role: 'nurse', state: 'reviewed', from: ago(3000), ended: ago(2970), reviewed: ago(2000), reviewedBy: 'u-7', reviewedByName: 'Ida Audit', verdict: 'unjustified', note: 'had no task on that ward', looks: 31 }),
+      ],
+    },
+    own: { items: [glass('g-9', { user: 'u-visitor', name: 'Visitor', until: ago(-42) })] },
+    anomalies: {
+      items: [
+        { id: 'x-1', at: ago(3), who: 'u-8', name: 'Samuel Osei', role: 'nurse', kind: 'many', looks: 214, patients: 188, minutes: 10, limit: 200, seen: 0, seenBy: '', seenByName: '', note: '' },
+        { id: 'x-2', at: ago(4000), who: 'u-9', name: 'Dr Tom Reuter', role: 'clinician', kind: 'unrelated', looks: 23, patients: 23, minutes: 10, limit: 20, seen: ago(3900), seenBy: 'u-7', seenByName: 'Ida Audit', note: 'on call for three wards' },
+      ],
+    },
+    policy: { looks: 200, unrelated: 20, minutes: 10, accounts: [] },
+    broken: { size: 4711, key: 'vigil/ledger/main+b1c196ab+AdTvck', checkpoint: { size: 4711, at: new Date(ago(1)).toISOString(), root: 'x' }, witness: { state: 'failing', problem: 'no space left on device' }, verified: { state: 'broken', at: new Date(ago(2)).toISOString(), size: 4711, took: 80, first: 1702, problems: ['entry 1702: what is stored is not what was written'] } },
+  }
+  const of = `**/api/v1/patients/*`
+  const json = (body) => ({ json: body })
+  return {
+    lists,
+    /** Answers in place of a server on which all of that has happened. */
+    answers: {
+      [`${of}/relations/people?**`]: json(lists.people),
+      [`${of}/relations`]: json(lists.relations),
+      [`${of}/consents/history`]: json(lists.history),
+      [`${of}/consents`]: json(lists.consents),
+      [`${of}/looked?**`]: json(lists.looked),
+      '**/api/v1/break-glass?**': json(lists.glasses),
+      '**/api/v1/anomalies/policy': json(lists.policy),
+      '**/api/v1/anomalies': json(lists.anomalies),
+      '**/api/v1/me/patient': json({ patient, name: 'Anna Keller' }),
+    },
+    ownGlass: { [`${of}/break-glass`]: json(lists.own) },
+    brokenLedger: { '**/api/v1/ledger': json(lists.broken) },
+  }
+}
