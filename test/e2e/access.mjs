@@ -1,4 +1,6 @@
-// Who may see whom: what the screens of it show that takes more than one person, or days, to come about.
+// Who may see whom: its paths, and what its screens show that takes more than one person, or days, to come about.
+import assert from 'node:assert/strict'
+import { violations } from './browser.mjs'
 const ago = (minutes) => Date.now() - minutes * 60_000
 
 export function accessStates(patient) {
@@ -58,5 +60,30 @@ export function accessStates(patient) {
     },
     ownGlass: { [`${of}/break-glass`]: json(lists.own) },
     brokenLedger: { '**/api/v1/ledger': json(lists.broken) },
+  }
+}
+
+export function accessPaths({ server, beds }) {
+  const send = (method, path, body) => fetch(server.address + '/api/v1' + path, { method, headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify(body) })
+  const patient = beds[3].patient
+  return {
+    async 'the ledger is verified from its page; a search finds who did what, and a link keeps it'({ page }) {
+      assert.equal((await send('PUT', `/patients/${patient.id}/limits`, { metric: 'resp-rate', unit: '/min', low: 7, high: 33, why: 'seen in the ledger', minutes: 60 })).status, 200)
+      await page.goto(server.address + '/people?tab=audit')
+      await page.getByRole('button', { name: 'Verify now' }).click()
+      await page.getByText(/^\u2713 Verified \d\d:\d\d: all [\d,]+ entries are as they were written/).waitFor()
+      await page.getByText('No outside witness').waitFor()
+      await page.getByRole('textbox', { name: 'What' }).fill('limit.write')
+      await page.getByRole('textbox', { name: 'About which patient (id)' }).fill(patient.id)
+      await page.getByRole('cell', { name: 'seen in the ledger' }).waitFor()
+      await page.getByText(/^1 entry$/).waitFor()
+      assert.deepEqual(await violations(page), [])
+      assert.match(page.url(), /action=limit\.write/)
+      await page.reload()
+      await page.getByRole('cell', { name: 'seen in the ledger' }).waitFor()
+      const coming = page.waitForEvent('download')
+      await page.getByRole('link', { name: 'Download the checkpoint' }).click()
+      assert.equal((await coming).suggestedFilename(), 'vigil-checkpoint.txt')
+    },
   }
 }

@@ -51,8 +51,8 @@ export async function demo(beds, seconds = 600) {
   }
 }
 
-/** A browser window with the given theme; the person's other preferences as given. */
-export async function open(browser, { theme = 'dark', width = 1920, height = 1080, preferences = {}, signedOut = false } = {}) {
+/** A browser window with the given theme; the person's other preferences as given, and what else is to be said of who is signed in. */
+export async function open(browser, { theme = 'dark', width = 1920, height = 1080, preferences = {}, signedOut = false, me: other = {} } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, hasTouch: width < 700, isMobile: width < 700, locale: 'en-GB' })
   await context.addInitScript((t) => localStorage.setItem('vigil.theme', t), theme)
   await context.route('**/api/v1/me', async (route) => {
@@ -61,7 +61,7 @@ export async function open(browser, { theme = 'dark', width = 1920, height = 108
     const answer = await route.fetch().catch(() => null)
     if (!answer?.ok()) return answer ? route.fulfill({ response: answer }) : route.abort()
     const me = await answer.json()
-    await route.fulfill({ response: answer, json: { ...me, preferences: { ...me.preferences, theme, ...preferences } } })
+    await route.fulfill({ response: answer, json: { ...me, ...other, preferences: { ...me.preferences, theme, ...preferences } } })
   })
   const page = await context.newPage()
   const problems = []

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { demo, launch, open, violations } from './browser.mjs'
 import { watching } from './watching.mjs'
+import { accessPaths } from './access.mjs'
 
 const only = (process.argv[2] ?? '').split(',') // parts of names, with commas between
 const server = await demo(4)
@@ -378,6 +379,7 @@ const paths = {
   },
 
   ...watching({ server, ward, beds, tabTo }),
+  ...accessPaths({ server, beds }),
 }
 
 let failed = 0

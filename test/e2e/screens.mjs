@@ -6,6 +6,7 @@
 //   OUT=/tmp/x VIGIL=/path/to/vigil      another folder, a binary that is built already
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { accessStates } from './access.mjs'
 import { demo, launch, open, root, violations } from './browser.mjs'
 
 const only = (process.argv[2] ?? '').split(',')
@@ -25,8 +26,8 @@ const { beds } = await small.api('/wards/' + ward)
 const patient = beds[1].patient.id
 const device = beds[1].devices[0].id
 /** The path of the page with the highest open alarm beside it; the page alone while nothing is open. */
-const withAlarm = (path) => async () => {
-  const open = (await small.api('/alarms?state=open&limit=50').catch(() => ({}))).items ?? []
+const withAlarm = (path, fits = () => true) => async () => {
+  const open = ((await small.api('/alarms?state=open&limit=50').catch(() => ({}))).items ?? []).filter(fits)
   const first = ['high', 'medium', 'low'].flatMap((p) => open.filter((a) => a.priority === p))[0]
   return first ? `${path}?alarm=${encodeURIComponent(first.id)}` : path
 }
@@ -49,6 +50,10 @@ const watchdog = () => ({
   wards: [{ ward: 'w-1', name: 'Ward 3 East', patients: 16, open: 3, sounding: 2, silent: ['muted'] }, { ward: 'w-2', name: 'Ward 4', patients: 9, open: 0, sounding: 0, silent: [] }],
   sentinels: [{ id: 't-1', name: "porter's lodge", seen: new Date(Date.now() - 4000).toISOString() }, { id: 't-2', name: 'control room', seen: new Date(Date.now() - 900_000).toISOString() }],
 })
+
+const access = accessStates(patient)
+/** A patient who is signed in: what the server lets such an account do. */
+const anna = { id: 'u-anna', name: 'Anna', roles: ['patient'], patient, actions: ['session.own', 'metrics.read', 'live.read', 'patient.find', 'patient.read', 'patient.export', 'alarm.read', 'limit.read', 'relation.read', 'relation.write', 'consent.read', 'consent.write', 'looked.read'] }
 
 /** name, path, and what is special about it */
 const pages = [
@@ -75,7 +80,7 @@ const pages = [
   { name: 'patient-limits', path: `/patient/${patient}`, wait: 3000, act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'Alarm limits' }).click(), await page.waitForTimeout(800)) },
   { name: 'patient-how-to-judge', path: `/patient/${patient}`, wait: 3000, themes: ['light'], act: async (page) => (await page.getByRole('button', { name: 'Actions' }).click(), await page.getByRole('menuitem', { name: 'How to judge' }).click(), await page.waitForTimeout(800)) },
   { name: 'alarm', path: withAlarm('/'), wait: 6000 },
-  { name: 'alarm-help', path: withAlarm('/alarms'), wait: 4000, act: async (page) => (await page.getByRole('button', { name: /^Call for help/ }).click(), await page.waitForTimeout(600)) },
+  { name: 'alarm-help', path: withAlarm('/alarms', (a) => a.patient !== 'site'), wait: 4000, act: async (page) => (await page.getByRole('button', { name: /^Call for help/ }).click(), await page.waitForTimeout(600)) },
   { name: 'alarm-black-box', path: trace, wait: 4000 },
   { name: 'alarm-black-box-missing', path: '/alarms/a-0/trace', wait: 2000, sizes: [wide], themes: ['dark'] },
   { name: 'alarms', path: '/alarms', wait: 3000 },
@@ -96,6 +101,22 @@ const pages = [
   { name: 'system-watchers', path: '/system', wait: 5000, answers: { [api('/watchdog')]: { json: watchdog() } }, act: async (page) => (await page.getByRole('heading', { name: 'Who watches Vigil' }).scrollIntoViewIfNeeded()) },
   { name: 'people', path: '/people', wait: 2500, themes: ['dark'] },
   { name: 'people-audit', path: '/people?tab=audit', wait: 2500, themes: ['dark'] },
+  { name: 'people-audit-broken', path: '/people?tab=audit', wait: 2500, sizes: [wide], themes: ['light'], answers: access.brokenLedger },
+  { name: 'people-change', path: '/people', wait: 2500, themes: ['light'], act: async (page) => (await page.getByRole('button', { name: 'Change Nora Frei' }).click(), await page.waitForTimeout(500)) },
+  { name: 'people-emergency', path: '/people?tab=glass', wait: 2500, answers: access.answers },
+  { name: 'people-emergency-review', path: '/people?tab=glass', wait: 2500, sizes: [wide], themes: ['dark'], answers: access.answers, act: async (page) => (await page.getByRole('button', { name: /^Review the access/ }).first().click(), await page.waitForTimeout(500)) },
+  { name: 'people-emergency-none', path: '/people?tab=glass', wait: 2000, sizes: [wide], themes: ['dark'], answers: { [api('/break-glass?**')]: empty } },
+  { name: 'people-unusual', path: '/people?tab=anomalies', wait: 2500, answers: access.answers },
+  { name: 'patient-access', path: `/patient/${patient}/access`, wait: 3000, answers: access.answers },
+  { name: 'patient-access-decide', path: `/patient/${patient}/access`, wait: 3000, themes: ['light'], answers: access.answers, act: async (page) => (await page.getByRole('button', { name: 'Record a decision of the patient' }).click(), await page.locator('.consent-form').scrollIntoViewIfNeeded()) },
+  { name: 'patient-emergency', path: `/patient/${patient}`, wait: 3000, answers: { ...access.answers, ...access.ownGlass } },
+  { name: 'patient-not-mine', path: '/patient/p-0', wait: 2000, themes: ['dark'] },
+  { name: 'patient-not-mine-ask', path: '/patient/p-0', wait: 2000, themes: ['light'], act: async (page) => (await page.getByRole('button', { name: /^Emergency:/ }).click(), await page.waitForTimeout(500)) },
+  { name: 'mine', path: '/', wait: 3000, me: anna, answers: access.answers },
+  { name: 'mine-alarms', path: '/?part=alarms', wait: 3000, me: anna, answers: access.answers, sizes: [phone] },
+  { name: 'mine-consent', path: '/?part=consent', wait: 3000, me: anna, answers: access.answers },
+  { name: 'mine-who-looked', path: '/?part=looked', wait: 3000, me: anna, answers: access.answers },
+  { name: 'mine-no-record', path: '/', wait: 2000, me: anna, sizes: [phone], themes: ['dark'], answers: { [api('/me/patient')]: { status: 404, json: { error: { kind: 'not-found', message: '' } } } } },
   { name: 'cover', path: '/cover', wait: 3000 },
   { name: 'cover-assign', path: '/cover', wait: 2500, themes: ['light'], act: async (page) => (await page.getByRole('button', { name: 'Assign a shift' }).click(), await page.waitForTimeout(600)) },
   { name: 'cover-chain', path: '/cover', wait: 2500, sizes: [wide], themes: ['dark'], act: async (page) => (await page.getByRole('button', { name: 'Change' }).first().click(), await page.waitForTimeout(600)) },
@@ -124,7 +145,7 @@ async function cut(page, context) {
 
 let bad = 0
 async function draw(p, server, theme, size) {
-  const { page, context, problems } = await open(browser, { theme, ...size, preferences: p.preferences, signedOut: p.signedOut })
+  const { page, context, problems } = await open(browser, { theme, ...size, preferences: p.preferences, signedOut: p.signedOut, me: p.me })
   for (const [url, answer] of Object.entries(p.answers ?? {})) await page.route(url, (route) => (answer ? route.fulfill(answer) : new Promise(() => {})))
   await page.goto(server.address + (typeof p.path === 'function' ? await p.path() : p.path))
   await page.waitForTimeout(p.wait)
