@@ -335,9 +335,8 @@ func (b bench) attend(ctx context.Context, t target) (*alarmWatch, error) {
 		return nil, err
 	}
 	r := &liveRun{b: b, target: t, client: &http.Client{Jar: jar, Timeout: 5 * time.Minute}} // what was decided before has to be in force first
-	_, token, _ := strings.Cut(t.link, "#")
-	if err := r.call(ctx, "POST", "/session/link", map[string]string{"token": token}, nil); err != nil {
-		return nil, fmt.Errorf("sign in by the first link: %w", err)
+	if err := r.signIn(ctx, t.link); err != nil {
+		return nil, err
 	}
 	type file struct {
 		Name string `json:"name"`

@@ -10,7 +10,6 @@ import (
 	"net/http/cookiejar"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -181,9 +180,8 @@ func (r *liveRun) furnish(ctx context.Context, accounts []account) error {
 		return err
 	}
 	r.client = &http.Client{Jar: jar, Timeout: 30 * time.Second}
-	_, token, _ := strings.Cut(r.target.link, "#")
-	if err := r.call(ctx, "POST", "/session/link", map[string]string{"token": token}, nil); err != nil {
-		return fmt.Errorf("sign in by the first link: %w", err)
+	if err := r.signIn(ctx, r.target.link); err != nil {
+		return err
 	}
 	var ward, bed, patient struct{ ID string }
 	if err := r.call(ctx, "POST", "/wards", map[string]string{"name": "Bench", "zone": "UTC", "kind": "adult"}, &ward); err != nil {

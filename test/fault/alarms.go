@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,6 +18,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/vigilcare/vigil/test/authenticator"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -260,16 +260,14 @@ func (h *hall) engage(ctx context.Context, name, wardID string) (string, error) 
 		return "", err
 	}
 	_, secret, _ := strings.Cut(invited.Link, "#")
-	jar, err := cookiejar.New(nil)
+	browser, err := authenticator.SignIn(ctx, "http://"+h.server.http, secret)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	browser := &http.Client{Jar: jar}
 	for _, step := range []struct {
 		method, path string
 		body         any
 	}{
-		{"POST", "/session/link", object{"token": secret}},
 		{"PUT", "/me/channels", object{"items": []object{{"kind": "webhook", "address": h.receiver.address + "/nurse/" + name}}}},
 	} {
 		text, err := json.Marshal(step.body)
