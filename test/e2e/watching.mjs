@@ -85,7 +85,8 @@ export function watching({ server, ward, beds, tabTo }) {
 
     async 'the black box of an alarm: waveform, rule and messages on one page, and a file that verifies'({ page }) {
       const alarm = await alarmOf()
-      await page.goto(`${server.address}/alarms?alarm=${alarm.id}`)
+      await page.goto(`${server.address}/alarms/${alarm.id}#seen=opened-before`) // as the link of a message
+      await page.waitForURL(`**/alarms?alarm=${alarm.id}`)
       await page.getByRole('link', { name: 'Black box of this alarm' }).click()
       await page.waitForURL(`**/alarms/${alarm.id}/trace`)
       await page.getByRole('heading', { name: 'Black box of alarm: Oxygen saturation low' }).waitFor()

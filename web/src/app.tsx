@@ -119,6 +119,7 @@ export function App() {
             <Route path="/alarms">
               <Alarms />
             </Route>
+            <Route path="/alarms/:id">{({ id }) => <Redirect to={`/alarms?alarm=${encodeURIComponent(id)}`} replace />}</Route>
             <Route path="/alarms/:id/trace">{({ id }) => <Trace id={id} key={id} />}</Route>
             <Route path="/devices">
               <Devices />

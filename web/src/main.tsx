@@ -11,6 +11,7 @@ import { setNonce } from 'get-nonce'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app'
+import { tellSeen } from './live/seen'
 import { remembered } from './preferences'
 import { flashInStep } from './style/in-step'
 import { paperIsWhite } from './style/print'
@@ -20,6 +21,7 @@ const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"
 setNonce(nonce) // dialogs and menus hold the page still by a style of their own
 flashInStep(document)
 paperIsWhite(document.documentElement)
+tellSeen(location, history)
 const client = new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: true, staleTime: 2_000 } } })
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
