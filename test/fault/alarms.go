@@ -18,7 +18,6 @@ import (
 
 	_ "modernc.org/sqlite"
 
-	"github.com/vigilcare/vigil/test/authenticator"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -260,7 +259,7 @@ func (h *hall) engage(ctx context.Context, name, wardID string) (string, error) 
 		return "", err
 	}
 	_, secret, _ := strings.Cut(invited.Link, "#")
-	browser, err := authenticator.SignIn(ctx, "http://"+h.server.http, secret)
+	browser, err := signIn(ctx, "http://"+h.server.http, secret)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}

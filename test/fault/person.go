@@ -1,4 +1,4 @@
-package authenticator
+package main
 
 import (
 	"bytes"
@@ -13,10 +13,10 @@ import (
 	"github.com/pquerna/otp/totp"
 )
 
-// SignIn does what a new person does at a server: opens the one-time link,
+// signIn does what a new person does at a server: opens the one-time link,
 // chooses a password and enrols an app that makes codes. The client it returns is
 // signed in.
-func SignIn(ctx context.Context, server, token string) (*http.Client, error) {
+func signIn(ctx context.Context, server, token string) (*http.Client, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func SignIn(ctx context.Context, server, token string) (*http.Client, error) {
 		{"/me/password", map[string]string{"old": "", "new": "a long pass phrase for a test"}, nil},
 		{"/me/code", map[string]string{}, &app},
 	} {
-		if err := post(ctx, client, server+"/api/v1"+step.path, step.body, step.out); err != nil {
+		if err := askPerson(ctx, client, server+"/api/v1"+step.path, step.body, step.out); err != nil {
 			return nil, err
 		}
 	}
@@ -40,10 +40,10 @@ func SignIn(ctx context.Context, server, token string) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client, post(ctx, client, server+"/api/v1/me/code/confirm", map[string]string{"code": code}, nil)
+	return client, askPerson(ctx, client, server+"/api/v1/me/code/confirm", map[string]string{"code": code}, nil)
 }
 
-func post(ctx context.Context, client *http.Client, address string, body, out any) error {
+func askPerson(ctx context.Context, client *http.Client, address string, body, out any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
