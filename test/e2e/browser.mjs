@@ -17,28 +17,26 @@ export const launch = () =>
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   })
 
-/** Starts `vigil demo` and resolves with its address; stop() ends it and removes its data. */
-export async function demo(beds, seconds = 600) {
+/** Starts vigil and resolves with what it says of itself once `said` is in it; stop() ends it and removes its data. */
+async function start(said, ...flags) {
   const folder = mkdtempSync(join(tmpdir(), 'vigil-e2e-'))
   const binary = process.env.VIGIL ?? join(folder, 'vigil')
   if (!process.env.VIGIL) execFileSync('go', ['build', '-o', binary, './cmd/vigil'], { cwd: root, stdio: 'inherit' })
-  const child = spawn(binary, ['demo', '--beds', String(beds), '--for', `${seconds}s`, '--data', join(folder, 'data'), '--http', '127.0.0.1:0', '--mqtt', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(binary, [...flags, '--data', join(folder, 'data'), '--http', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''
-  const address = await new Promise((resolve, reject) => {
+  const found = await new Promise((resolve, reject) => {
     const seen = (chunk) => {
       text += chunk
-      const found = /open\s+(http:\S+)/.exec(text)
-      if (found) resolve(found[1])
+      const match = said.exec(text)
+      if (match) resolve(match[1])
     }
     child.stdout.on('data', seen)
     child.stderr.on('data', seen)
-    child.on('exit', () => reject(new Error('vigil demo ended:\n' + text)))
+    child.on('exit', () => reject(new Error(`vigil ${flags[0]} ended:\n` + text)))
   })
-  const api = async (path) => (await fetch(address + '/api/v1' + path)).json()
   return {
-    address,
-    binary,
-    api,
+    found,
+    folder,
     stop: () =>
       new Promise((done) => {
         child.removeAllListeners('exit')
@@ -49,6 +47,19 @@ export async function demo(beds, seconds = 600) {
         child.kill('SIGINT')
       }),
   }
+}
+
+/** Starts `vigil demo` and resolves with its address. */
+export async function demo(beds, seconds = 600) {
+  const { found: address, stop } = await start(/open\s+(http:\S+)/, 'demo', '--beds', String(beds), '--for', `${seconds}s`, '--mqtt', '127.0.0.1:0')
+  const api = async (path) => (await fetch(address + '/api/v1' + path)).json()
+  return { address, api, stop }
+}
+
+/** Starts `vigil serve`, new and without anybody, and resolves with the link for its first administrator. */
+export async function serve() {
+  const { found: link, stop } = await start(/(http:\S+\/sign-in#\S+)/, 'serve', '--mqtt', '')
+  return { link, address: new URL(link).origin, stop }
 }
 
 /** A browser window with the given theme; the person's other preferences as given, and what else is to be said of who is signed in. */

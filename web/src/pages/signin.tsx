@@ -1,12 +1,12 @@
 import './me/me.css'
-import { Button, PasswordInput, TextInput } from '@mantine/core'
+import { Button, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState, type FormEvent } from 'react'
 import { Refusal, remove } from '../api/client'
 import { signIn, signInByCode, signInByLink, signInByPasskey, ssoAddress, useMethods, type Methods } from '../api/identity'
 import type { Me } from '../api/types'
 import { passkeysHere } from '../api/webauthn'
-import { CodeInput, proofProblem } from '../parts/proof'
+import { CodeInput, PasswordField, proofProblem } from '../parts/proof'
 import { refusalText } from '../parts/states'
 import { askForTest } from '../sound/station'
 import { useSay } from '../words'
@@ -130,7 +130,7 @@ function First({ methods, enter, said }: { methods: Methods | undefined; enter: 
           {(passkey || sso.length > 0) && <Or />}
           <form className="stack" onSubmit={(e: FormEvent) => (e.preventDefault(), void attempt('password', () => signIn(name, password)))}>
             <TextInput label={say('signin.username')} value={name} onChange={(e) => setName(e.currentTarget.value)} autoComplete="username" autoFocus={!passkey} required />
-            <PasswordInput label={say('signin.password')} value={password} onChange={(e) => setPassword(e.currentTarget.value)} autoComplete="current-password" required />
+            <PasswordField label={say('signin.password')} value={password} onChange={(e) => setPassword(e.currentTarget.value)} autoComplete="current-password" required />
             <Button type="submit" variant={passkey ? 'default' : 'filled'} loading={busy === 'password'}>
               {say('signin.next')}
             </Button>

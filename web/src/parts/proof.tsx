@@ -1,4 +1,4 @@
-import { TextInput } from '@mantine/core'
+import { PasswordInput, TextInput, type PasswordInputProps } from '@mantine/core'
 import { Refusal } from '../api/client'
 import { NotProved } from '../api/webauthn'
 import { useSay, type Say } from '../words'
@@ -29,4 +29,10 @@ export function proofProblem(e: unknown, say: Say): string {
     if (e.kind === 'unauthenticated') return say('signin.code.wrong')
   }
   return refusalText(e, say)
+}
+
+/** A password, which can be looked at while it is typed. */
+export function PasswordField(props: PasswordInputProps) {
+  const say = useSay()
+  return <PasswordInput {...props} visibilityToggleButtonProps={{ 'aria-label': say('signin.password.show') }} />
 }

@@ -10,6 +10,7 @@ export const ausweis: Record<keyof typeof english, Phrase> = {
   'signin.sso': 'Mit {name} anmelden',
   'signin.byPassword': 'Mit Passwort und Code',
   'signin.next': 'Weiter',
+  'signin.password.show': 'Eingabe zeigen',
   'signin.second': 'Noch ein Beweis',
   'signin.second.note': 'Das Passwort stimmt. Beweisen Sie es jetzt mit etwas, das nur Sie haben.',
   'signin.code': 'Sechs Ziffern aus Ihrem Code-Generator',
@@ -30,6 +31,7 @@ export const ausweis: Record<keyof typeof english, Phrase> = {
   'enrolme.code.secret': 'Geheimnis',
   'enrolme.code.qr': 'Das Geheimnis als Bild für die App',
   'enrolme.code.confirm': 'Bestätigen',
+  'enrolme.code.wrong': 'Das ist nicht der, den die App jetzt zeigt. Geht die Uhr des Telefons richtig?',
   'enrolme.no-passkey': 'Dieser Browser hat hier keine Passkeys.',
 
   'step.title': 'Beweisen Sie noch einmal, dass Sie es sind',
@@ -62,7 +64,6 @@ export const ausweis: Record<keyof typeof english, Phrase> = {
   'me.code.set': 'Eingerichtet {time}. Er ist der zweite Beweis nach dem Passwort.',
   'me.code.none': 'Nicht eingerichtet.',
   'me.code.add': 'Code-Generator einrichten',
-  'me.code.new': 'Neu einrichten',
   'me.code.remove': 'Entfernen',
   'me.code.remove.title': 'Code-Generator entfernen',
   'me.code.remove.note': 'Das Passwort allein meldet Sie nicht an: Sie brauchen dann einen Passkey.',

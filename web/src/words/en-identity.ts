@@ -8,6 +8,7 @@ export const identity = {
   'signin.sso': 'Sign in with {name}',
   'signin.byPassword': 'With password and code',
   'signin.next': 'Continue',
+  'signin.password.show': 'Show what is typed',
   'signin.second': 'One more proof',
   'signin.second.note': 'The password is right. Now prove it with something that only you have.',
   'signin.code': 'Six digits from your code generator',
@@ -28,6 +29,7 @@ export const identity = {
   'enrolme.code.secret': 'Secret',
   'enrolme.code.qr': 'The secret as a picture for the app',
   'enrolme.code.confirm': 'Confirm',
+  'enrolme.code.wrong': 'It is not the one that the app shows now. Is the clock of the phone right?',
   'enrolme.no-passkey': 'This browser has no passkeys here.',
 
   'step.title': 'Prove once more that it is you',
@@ -60,7 +62,6 @@ export const identity = {
   'me.code.set': 'Set up {time}. It is the second proof after the password.',
   'me.code.none': 'Not set up.',
   'me.code.add': 'Set up a code generator',
-  'me.code.new': 'Set up anew',
   'me.code.remove': 'Remove',
   'me.code.remove.title': 'Remove the code generator',
   'me.code.remove.note': 'The password alone does not sign you in: you need a passkey then.',

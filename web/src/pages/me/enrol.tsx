@@ -1,10 +1,10 @@
-import { Button, PasswordInput, TextInput } from '@mantine/core'
+import { Button, TextInput } from '@mantine/core'
 import { useState, type FormEvent } from 'react'
-import { get } from '../../api/client'
+import { get, Refusal } from '../../api/client'
 import { addPasskey, changePassword, confirmCode, newCode, type CodeSecret } from '../../api/identity'
 import type { Me } from '../../api/types'
 import { passkeysHere } from '../../api/webauthn'
-import { CodeInput, proofProblem } from '../../parts/proof'
+import { CodeInput, PasswordField, proofProblem } from '../../parts/proof'
 import { useSay } from '../../words'
 
 /** After a one-time link, or with a password alone: a way to sign in that is whole. A passkey is one by itself. */
@@ -86,8 +86,8 @@ function ByCode({ me, enter }: { me: Me; enter: (me: Me) => void }) {
       {need && (
         <>
           <p className="second">{say('signin.choose.note')}</p>
-          <PasswordInput label={say('signin.password')} value={password} onChange={(e) => setPassword(e.currentTarget.value)} autoComplete="new-password" minLength={12} required autoFocus />
-          <PasswordInput label={say('signin.again')} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" required />
+          <PasswordField label={say('signin.password')} value={password} onChange={(e) => setPassword(e.currentTarget.value)} autoComplete="new-password" minLength={12} required autoFocus />
+          <PasswordField label={say('signin.again')} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" required />
         </>
       )}
       {problem && (
@@ -116,7 +116,7 @@ export function Confirm({ secret, done }: { secret: CodeSecret; done: (me: Me) =
       done(await confirmCode(code))
     } catch (e) {
       setCode('')
-      setProblem(proofProblem(e, say))
+      setProblem(e instanceof Refusal && e.kind === 'invalid' ? say('enrolme.code.wrong') : proofProblem(e, say))
     } finally {
       setBusy(false)
     }

@@ -1,5 +1,5 @@
 import './me.css'
-import { Button, Modal, PasswordInput, TextInput } from '@mantine/core'
+import { Button, Modal, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { notifications } from '@mantine/notifications'
 import { useEffect, useState } from 'react'
@@ -9,7 +9,7 @@ import { useMe } from '../../api/queries'
 import { passkeysHere } from '../../api/webauthn'
 import { useNow } from '../../live/store'
 import { Ask } from '../../parts/ask'
-import { proofProblem } from '../../parts/proof'
+import { PasswordField, proofProblem } from '../../parts/proof'
 import { useZone } from '../../parts/shell'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
@@ -151,9 +151,9 @@ function Code() {
       <div className="page-head">
         <h2>{say('me.code')}</h2>
         <span className="grow" />
-        {c && (
+        {c && !c.set && (
           <Button variant="default" onClick={begin}>
-            {say(c.set ? 'me.code.new' : 'me.code.add')}
+            {say('me.code.add')}
           </Button>
         )}
         {c?.set && (
@@ -207,9 +207,9 @@ function Password() {
       </div>
       {open && (
         <Ask title={say('me.password.change')} note={`${say('signin.choose.note')} ${say('me.password.note')}`} act={say('action.save')} ready={next.length >= 12 && next === again} close={close} run={() => changePassword(old, next)}>
-          {me?.password !== false && <PasswordInput label={say('me.password.old')} value={old} onChange={(e) => setOld(e.currentTarget.value)} autoComplete="current-password" data-autofocus />}
-          <PasswordInput label={say('me.password.new')} value={next} onChange={(e) => setNext(e.currentTarget.value)} autoComplete="new-password" minLength={12} />
-          <PasswordInput label={say('signin.again')} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" error={again !== '' && again !== next ? say('signin.differ') : undefined} />
+          {me?.password !== false && <PasswordField label={say('me.password.old')} value={old} onChange={(e) => setOld(e.currentTarget.value)} autoComplete="current-password" data-autofocus />}
+          <PasswordField label={say('me.password.new')} value={next} onChange={(e) => setNext(e.currentTarget.value)} autoComplete="new-password" minLength={12} />
+          <PasswordField label={say('signin.again')} value={again} onChange={(e) => setAgain(e.currentTarget.value)} autoComplete="new-password" error={again !== '' && again !== next ? say('signin.differ') : undefined} />
         </Ask>
       )}
     </section>
