@@ -271,7 +271,7 @@ func reachOf(p Principal, a Action) *reach {
 	if p.Half() && a != SessionOwn {
 		return noReach
 	}
-	key := reachKey{class: p.Class, action: a, purpose: p.purpose()}
+	key := reachKey{class: p.Class, action: a, purpose: p.For()}
 	switch {
 	case len(p.Roles) == 0: // a device: asked for every packet
 	case len(p.Roles) == 1 && p.Class == User:
@@ -381,14 +381,14 @@ func CheckPurpose(p Principal, purpose Purpose) error {
 	switch {
 	case !slices.Contains([]Purpose{ForTreatment, ForResearch, ForOperations}, purpose):
 		return vital.Errorf(vital.Invalid, "purpose %.40q: want treatment, research or operations", purpose)
-	case !staff && purpose != p.purpose():
-		return vital.Errorf(vital.Invalid, "purpose: yours is %s", p.purpose())
+	case !staff && purpose != p.For():
+		return vital.Errorf(vital.Invalid, "purpose: yours is %s", p.For())
 	}
 	return nil
 }
 
-// purpose is what the principal looks for: what it said, or what its roles are for.
-func (p Principal) purpose() Purpose {
+// For is what the principal looks for: what it said, or what its roles are for.
+func (p Principal) For() Purpose {
 	switch {
 	case p.Purpose != "":
 		return p.Purpose

@@ -116,3 +116,10 @@ func (d *DB) ReviewGlass(ctx context.Context, e audit.Entry, id, verdict, note s
 		return err
 	})
 }
+
+// LooksUnder counts the entries of the ledger that one emergency look led to.
+func (d *DB) LooksUnder(ctx context.Context, site vital.Site, g BrokenGlass) (int, error) {
+	q := ask("SELECT COUNT(*) FROM audit a WHERE a.site = ? AND a.who = ? AND a.patient = ? AND a.at >= ? AND a.at < ? AND a.outcome = 'done' AND a.action NOT LIKE 'glass.%'",
+		site, g.User, g.Patient, g.From, g.Over())
+	return one(ctx, d.read, q, "looks under "+g.ID, scanInto[int])
+}

@@ -140,6 +140,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["CareOf "+n] = func() (any, error) { c, err := d.CareOf(ctx, r, p); return c.At != 0, err }
 		all["CareHistory "+n] = func() (any, error) { return d.CareHistory(ctx, r, p) }
 		all["Sees "+n] = func() (any, error) { s, err := d.Sees(ctx, r, []vital.PatientID{p}); return s[p] != 0, err }
+		all["LooksAt "+n] = func() (any, error) { l, err := d.LooksAt(ctx, r, p, 0, 0); return len(l) > 0, err }
 		all["RelationsOf "+n] = func() (any, error) { return d.RelationsOf(ctx, r, p, 0) }
 		all["ConsentsOf "+n] = func() (any, error) { return d.ConsentsOf(ctx, r, p, 0) }
 		all["ConsentHistory "+n] = func() (any, error) { return d.ConsentHistory(ctx, r, p) }

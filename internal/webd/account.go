@@ -24,6 +24,8 @@ type User struct {
 	Passkeys   int  `json:"passkeys"`
 	Code       bool `json:"code"`       // has an app that makes codes
 	Identities int  `json:"identities"` // of the hospital's sign-on
+
+	Patient vital.PatientID `json:"patient"` // who somebody of the role patient is
 }
 
 type userBody struct {
@@ -33,6 +35,8 @@ type userBody struct {
 	Wards    []vital.WardID `json:"wards,omitempty"`
 	AllWards bool           `json:"allWards,omitempty"`
 	State    string         `json:"state,omitempty"`
+
+	Patient vital.PatientID `json:"patient,omitempty"` // who somebody of the role patient is
 }
 
 // Invited is a new user and the link by which it signs in first.
@@ -81,7 +85,8 @@ type Kiosk struct {
 
 func userView(u store.User) User {
 	return User{
-		ID: u.ID, Name: u.Name, Username: u.Username, Roles: full(u.Roles), Wards: full(u.Wards), AllWards: u.AllWards,
+		Patient: u.Patient,
+		ID:      u.ID, Name: u.Name, Username: u.Username, Roles: full(u.Roles), Wards: full(u.Wards), AllWards: u.AllWards,
 		State: u.State, Created: u.Created, Password: u.PasswordHash != "",
 	}
 }
@@ -130,7 +135,31 @@ func (s *Server) apply(c *call, body userBody, u *store.User) error {
 			return inField("roles["+itoa(i)+"]", err)
 		}
 	}
+	if err := s.applyPatient(c, body, u); err != nil {
+		return err
+	}
 	return s.checkWards(c, u.Wards)
+}
+
+// applyPatient ties an account of the role patient to its record. Patients and
+// families are nothing else: a colleague who is ill has two accounts.
+func (s *Server) applyPatient(c *call, body userBody, u *store.User) error {
+	patient, family := slices.Contains(u.Roles, string(auth.Patient)), slices.Contains(u.Roles, string(auth.Family))
+	u.Patient = body.Patient
+	switch {
+	case (patient || family) && slices.ContainsFunc(u.Roles, func(r string) bool { return r != string(auth.Patient) && r != string(auth.Family) }):
+		return invalid("roles", "roles: who is a patient or family here has another account for work")
+	case (patient || family) && (u.AllWards || len(u.Wards) > 0):
+		return invalid("wards", "wards: a patient or family sees people, not wards")
+	case patient != (u.Patient != ""):
+		return invalid("patient", "patient: name the record of a patient, and of nobody else")
+	case !patient:
+		return nil
+	}
+	if _, err := s.store.Patient(c.ctx(), store.Everything(s.site), u.Patient); err != nil {
+		return inField("patient", err)
+	}
+	return nil
 }
 
 func (s *Server) checkWards(c *call, wards []vital.WardID) error {

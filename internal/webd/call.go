@@ -110,6 +110,10 @@ func (s *Server) admit(route *route, w http.ResponseWriter, r *http.Request) (*c
 	return c, nil
 }
 
+// purposeHeader says what data is looked at for, where it is not what the caller's
+// roles are for.
+const purposeHeader = "Vigil-Purpose"
+
 // backgroundHeader marks a request that a page made by itself, which must not
 // keep an empty chair signed in.
 const backgroundHeader = "Vigil-Background"
@@ -240,7 +244,7 @@ func (c *call) body(v any) error {
 func (s *Server) entry(c *call, subject, why string) audit.Entry {
 	return audit.Entry{
 		Site: s.site, At: vital.At(s.now()), Who: c.principal.Who(), Role: c.principal.Role(), From: c.principal.Remote,
-		Action: string(c.action), Subject: subject, Outcome: "done", Why: why,
+		Action: string(c.action), Subject: subject, Patient: c.patient(), Outcome: "done", Why: why, Purpose: string(c.principal.For()),
 	}
 }
 
@@ -276,11 +280,26 @@ func (s *Server) noteView(ctx context.Context, p auth.Principal, a auth.Action, 
 	}
 	err := s.store.AppendAudit(context.WithoutCancel(ctx), audit.Entry{
 		Site: s.site, At: vital.At(now), Who: p.Who(), Role: p.Role(), From: p.Remote,
-		Action: string(a), Subject: subject.String(), Patient: subject.Patient, Outcome: "done",
+		Action: string(a), Subject: subject.String(), Patient: subject.Patient, Outcome: "done", Purpose: string(p.For()), Glass: s.glassOf(ctx, p, subject.Patient),
 	})
 	if err != nil {
 		s.log.Error("writing a look to the ledger", "action", string(a), "error", err.Error())
 	}
+}
+
+// glassOf names the emergency look under which a patient is seen; empty: none is open.
+func (s *Server) glassOf(ctx context.Context, p auth.Principal, patient vital.PatientID) string {
+	if patient == "" || auth.ScopeOf(p, auth.GlassOpen) == auth.Nowhere {
+		return ""
+	}
+	open, err := s.store.Glasses(ctx, s.site, store.GlassFilter{User: vital.UserID(p.ID), Patient: patient, OpenAt: vital.At(s.now())})
+	if err != nil {
+		s.log.Error("reading which emergency look is open", "error", err.Error())
+	}
+	for _, g := range open {
+		return g.ID
+	}
+	return ""
 }
 
 // period reads from and to of the query; to defaults to now, from to span before.

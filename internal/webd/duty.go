@@ -183,7 +183,7 @@ func (s *Server) wardStaff(c *call) error {
 // principalOf is a user as the policy knows one, to ask it what somebody who is not
 // the caller may do.
 func principalOf(u store.User) auth.Principal {
-	p := auth.Principal{Class: auth.User, ID: string(u.ID), AllWards: u.AllWards, Wards: u.Wards}
+	p := auth.Principal{Class: auth.User, ID: string(u.ID), AllWards: u.AllWards, Wards: u.Wards, Patient: u.Patient}
 	for _, r := range u.Roles {
 		p.Roles = append(p.Roles, auth.Role(r))
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vigilcare/vigil/internal/auth"
@@ -156,14 +157,12 @@ func New(o Options) (*Server, error) {
 func (s *Server) Run(ctx context.Context) error {
 	defer s.stop()
 	ctx, stop := context.WithCancel(ctx)
-	heeded := make(chan struct{})
-	go func() {
-		defer close(heeded)
-		if s.entrance != Administration { // once is enough
-			s.heedSentinels(ctx)
-		}
-	}()
-	defer func() { stop(); <-heeded }()
+	var parts sync.WaitGroup
+	if s.entrance != Administration { // once is enough
+		parts.Go(func() { s.heedSentinels(ctx) })
+		parts.Go(func() { s.watchBrowsing(ctx) })
+	}
+	defer func() { stop(); parts.Wait() }()
 	return s.hub.run(ctx)
 }
 

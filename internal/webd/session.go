@@ -36,6 +36,9 @@ type Me struct {
 	Passkeys int           `json:"passkeys"`
 	Code     bool          `json:"code"`
 	Notices  int           `json:"notices"` // about the own account, not seen yet
+
+	Patient vital.PatientID `json:"patient"` // the own record of somebody who is a patient
+	Purpose auth.Purpose    `json:"purpose"` // what is looked at for, when nothing else is said
 }
 
 // Preferences is how a person wants to see things.
@@ -137,6 +140,7 @@ func (s *Server) renderMe(c *call, p auth.Principal) error {
 
 func (s *Server) describeMe(c *call, p auth.Principal) (Me, error) {
 	me := Me{
+		Patient: p.Patient, Purpose: p.For(),
 		ID: p.ID, Name: p.Name, Class: p.Class, Roles: full(p.Roles), Wards: full(p.Wards), AllWards: p.AllWards,
 		Demo: s.demo, Site: s.site, Version: s.version, Catalogue: catalogue(), Actions: []auth.Action{}, Password: true,
 		Methods: []string{}, Factors: full(p.Factors), Session: p.Session,
