@@ -52,10 +52,10 @@ const (
 	SystemRead     Action = "system.read"
 	WatchdogRead   Action = "watchdog.read" // whether the platform does its work: what a sentinel asks
 	AuditRead      Action = "audit.read"
-	UserRead       Action = "user.read"   // who may sign in, and from where they have
-	UserWrite      Action = "user.write"  // people, their roles and wards
-	TokenRead      Action = "token.read"  // which programs and wall screens there are
-	TokenWrite     Action = "token.write" // programs and wall screens
+	UserRead       Action = "user.read"     // who may sign in, and from where they have
+	UserWrite      Action = "user.write"    // people, their roles and wards
+	TokenRead      Action = "token.read"    // which programs and wall screens there are
+	TokenWrite     Action = "token.write"   // programs and wall screens
 	BackupRead     Action = "backup.read"   // which backups there are, and how the last one went
 	BackupMake     Action = "backup.make"   // make one now
 	KeyRead        Action = "key.read"      // how the keys do, never a key

@@ -158,5 +158,5 @@ func (f *machine) Problems(context.Context, store.Rows, vital.Instant, int) ([]i
 }
 
 func (f *machine) system(context.Context) (webd.SystemState, error) {
-	return webd.SystemState{Version: "test", Journal: []webd.JournalState{{Stream: "raw", Last: 3}}}, nil
+	return webd.SystemState{Version: "test", Journal: []webd.JournalState{{Stream: "raw", Last: 3}}, Listeners: []webd.Listener{}, Links: []webd.Link{}}, nil
 }

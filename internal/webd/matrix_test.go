@@ -119,15 +119,16 @@ func TestDescription(t *testing.T) {
 			}
 		}
 	}
-	concrete := strings.NewReplacer("{ward}", "w-a", "{patient}", "p-a", "{device}", "monitor-a", "{alarm}", raised.ID, "{version}", rule.Default().Version())
-	query := map[string]string{"/patients/{patient}/series": "?metrics=heart-rate,consciousness", "/patients/{patient}/waveforms": "?metric=ecg-ii"}
+	concrete := strings.NewReplacer("{ward}", "w-a", "{patient}", "p-a", "{device}", "monitor-a", "{alarm}", raised.ID, "{version}", rule.Default().Version(), "{user}", "u-nurse")
+	absent := []string{"/let-in/{request}", "/ledger"} // nothing of the kind is in this world
+	query := map[string]string{"/audit/counts": "?by=who", "/patients/{patient}/series": "?metrics=heart-rate,consciousness", "/patients/{patient}/waveforms": "?metric=ecg-ii"}
 	only := map[string]string{"/patients/{patient}/looked": "patient", "/me/patient": "patient"}
 	w.flow.waves = append(w.flow.waves, wave("p-a", "ecg-ii", 1, 2))
 	checked := 0
 	for path, methods := range d.Paths {
 		op, ok := methods["get"]
 		answer := op.Responses["200"].Content["application/json"]
-		if !ok || answer.Schema == nil || path == "/openapi.json" {
+		if !ok || answer.Schema == nil || path == "/openapi.json" || slices.Contains(absent, path) {
 			continue
 		}
 		who := cmp.Or(only[path], "administrator")
