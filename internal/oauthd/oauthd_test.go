@@ -57,6 +57,9 @@ func TestStandaloneLaunch(t *testing.T) {
 		FHIRUser string `json:"fhirUser"`
 	}
 	w.ok(token.Claims(keys.Keys[0].Key, &claims))
+	if body, err := base64.RawURLEncoding.DecodeString(strings.Split(got["id_token"].(string), ".")[1]); err != nil || strings.Contains(string(body), "e+") {
+		t.Errorf("a time is written as %s, %v", body, err)
+	}
 	if claims.Issuer != w.http.URL || claims.Subject != "u-ann" || claims.FHIRUser != w.http.URL+api+"/Practitioner/u-ann" || !slices.Contains(claims.Audience, app.ID) {
 		t.Errorf("identity token: %+v", claims)
 	}

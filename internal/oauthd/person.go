@@ -132,8 +132,11 @@ func fhirUser(p auth.Principal) string { return "Practitioner/" + p.ID }
 func (s *Server) identity(_ context.Context, g *goidc.Grant) map[string]any {
 	claims := map[string]any{}
 	words := strings.Fields(g.Scopes)
-	if at := g.Store[storeAt]; at != nil {
+	switch at := g.Store[storeAt].(type) { // a number that went through JSON is a float
+	case int:
 		claims["auth_time"] = at
+	case float64:
+		claims["auth_time"] = int64(at)
 	}
 	if user, ok := g.Store[storeUser].(string); ok && slices.Contains(words, "fhirUser") {
 		claims["fhirUser"] = s.issuer + s.api + "/" + user

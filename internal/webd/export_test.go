@@ -64,3 +64,19 @@ var ReplayOf = replayOf
 
 // BurdenOf counts alarms.
 var BurdenOf = burdenOf
+
+// Routes lists the routes as method and path.
+func Routes() (all []string) {
+	for _, r := range routes {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}
+
+// ProgramRoutes lists those that programs may ask.
+func ProgramRoutes() (all []string) {
+	for r := range scoped {
+		all = append(all, r)
+	}
+	return all
+}
