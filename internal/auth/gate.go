@@ -188,7 +188,7 @@ func (g *Gate) RowsFor(p Principal, a Action) store.Rows {
 // viewer is on whose behalf rows are read.
 func (g *Gate) viewer(p Principal, r *reach) *store.Viewer {
 	return &store.Viewer{
-		User: vital.UserID(p.ID), Patient: p.Patient, Roles: rolesOf(p), All: p.AllWards, Wards: p.Wards, Purpose: string(p.For()),
+		User: vital.UserID(p.ID), Patient: p.Patient, Roles: rolesOf(p), All: p.AllWards, Wards: p.Wards, Purpose: string(p.LooksFor()),
 		At: vital.At(g.now()), Paths: r.paths,
 	}
 }

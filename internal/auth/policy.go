@@ -271,7 +271,7 @@ func reachOf(p Principal, a Action) *reach {
 	if p.Half() && a != SessionOwn {
 		return noReach
 	}
-	key := reachKey{class: p.Class, action: a, purpose: p.For()}
+	key := reachKey{class: p.Class, action: a, purpose: p.LooksFor()}
 	switch {
 	case len(p.Roles) == 0: // a device: asked for every packet
 	case len(p.Roles) == 1 && p.Class == User:
@@ -381,14 +381,14 @@ func CheckPurpose(p Principal, purpose Purpose) error {
 	switch {
 	case !slices.Contains([]Purpose{ForTreatment, ForResearch, ForOperations}, purpose):
 		return vital.Errorf(vital.Invalid, "purpose %.40q: want treatment, research or operations", purpose)
-	case !staff && purpose != p.For():
-		return vital.Errorf(vital.Invalid, "purpose: yours is %s", p.For())
+	case !staff && purpose != p.LooksFor():
+		return vital.Errorf(vital.Invalid, "purpose: yours is %s", p.LooksFor())
 	}
 	return nil
 }
 
-// For is what the principal looks for: what it said, or what its roles are for.
-func (p Principal) For() Purpose {
+// LooksFor is what the principal looks at data for: what it said, or what its roles are for.
+func (p Principal) LooksFor() Purpose {
 	switch {
 	case p.Purpose != "":
 		return p.Purpose

@@ -244,7 +244,7 @@ func (c *call) body(v any) error {
 func (s *Server) entry(c *call, subject, why string) audit.Entry {
 	return audit.Entry{
 		Site: s.site, At: vital.At(s.now()), Who: c.principal.Who(), Role: c.principal.Role(), From: c.principal.Remote,
-		Action: string(c.action), Subject: subject, Patient: c.patient(), Outcome: "done", Why: why, Purpose: string(c.principal.For()),
+		Action: string(c.action), Subject: subject, Patient: c.patient(), Outcome: "done", Why: why, Purpose: string(c.principal.LooksFor()),
 	}
 }
 
@@ -280,7 +280,7 @@ func (s *Server) noteView(ctx context.Context, p auth.Principal, a auth.Action, 
 	}
 	err := s.store.AppendAudit(context.WithoutCancel(ctx), audit.Entry{
 		Site: s.site, At: vital.At(now), Who: p.Who(), Role: p.Role(), From: p.Remote,
-		Action: string(a), Subject: subject.String(), Patient: subject.Patient, Outcome: "done", Purpose: string(p.For()), Glass: s.glassOf(ctx, p, subject.Patient),
+		Action: string(a), Subject: subject.String(), Patient: subject.Patient, Outcome: "done", Purpose: string(p.LooksFor()), Glass: s.glassOf(ctx, p, subject.Patient),
 	})
 	if err != nil {
 		s.log.Error("writing a look to the ledger", "action", string(a), "error", err.Error())

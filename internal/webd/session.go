@@ -140,7 +140,7 @@ func (s *Server) renderMe(c *call, p auth.Principal) error {
 
 func (s *Server) describeMe(c *call, p auth.Principal) (Me, error) {
 	me := Me{
-		Patient: p.Patient, Purpose: p.For(),
+		Patient: p.Patient, Purpose: p.LooksFor(),
 		ID: p.ID, Name: p.Name, Class: p.Class, Roles: full(p.Roles), Wards: full(p.Wards), AllWards: p.AllWards,
 		Demo: s.demo, Site: s.site, Version: s.version, Catalogue: catalogue(), Actions: []auth.Action{}, Password: true,
 		Methods: []string{}, Factors: full(p.Factors), Session: p.Session,
