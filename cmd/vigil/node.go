@@ -13,6 +13,7 @@ import (
 
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/backup"
 	"github.com/vigilcare/vigil/internal/ca"
 	"github.com/vigilcare/vigil/internal/deviced"
 	"github.com/vigilcare/vigil/internal/flow"
@@ -39,6 +40,7 @@ type node struct {
 	syncs   ingest.Latency
 	blobs   *journal.Blobs
 	keeper  *seal.Keeper
+	maker   *backup.Maker
 	ring    *journal.Ring
 	writers []*journal.Writer
 	door    *ingest.Door
@@ -127,6 +129,7 @@ func openNode(ctx context.Context, c config, log *slog.Logger) (n *node, err err
 	if err := n.openAuthority(ctx); err != nil {
 		return n, err
 	}
+	n.maker = n.newMaker()
 	n.sheets = n.newSheets()
 	if err := n.openNotifier(); err != nil {
 		return n, err

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/backup"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/internal/webd"
 	"github.com/vigilcare/vigil/vital"
@@ -214,7 +215,13 @@ func openStore(ctx context.Context, c config) (*api, error) {
 		return nil, vital.Errorf(vital.KindOf(err), "open the store: %w", err)
 	}
 	gate := auth.New(auth.Options{Store: db, Site: vital.Site(c.Site)})
-	s, err := webd.New(webd.Options{Gate: gate, Store: db, Site: vital.Site(c.Site), Commands: stillness{}, Version: version})
+	ring, err := openRing(ctx, c, keeper)
+	if err != nil {
+		db.Close()
+		return nil, vital.Errorf(vital.KindOf(err), "open the keys: %w", err)
+	}
+	maker := backup.New(backup.Options{Site: vital.Site(c.Site), Store: db, Keys: keeper, Dir: c.BackupDir, Offsite: c.Offsite})
+	s, err := webd.New(webd.Options{Gate: gate, Store: db, Site: vital.Site(c.Site), Commands: stillness{}, Keys: c.keys(keeper, ring), Forgotten: maker.Stones, Version: version})
 	if err != nil {
 		db.Close()
 		return nil, err
@@ -283,16 +290,21 @@ func (a *api) call(ctx context.Context, method, path string, in, out any) error 
 		return vital.Errorf(vital.Unavailable, "ask the server: %w", err)
 	}
 	if resp.StatusCode >= 300 {
-		var failure webd.Failure
-		if json.Unmarshal(text, &failure) == nil && failure.Error.Message != "" {
-			return errors.New(failure.Error.Message)
-		}
-		return fmt.Errorf("the server answered %s", resp.Status)
+		return failureIn(resp, text)
 	}
 	if out == nil {
 		return nil
 	}
 	return json.Unmarshal(text, out)
+}
+
+// failureIn is what the server said went wrong.
+func failureIn(resp *http.Response, text []byte) error {
+	var failure webd.Failure
+	if json.Unmarshal(text, &failure) == nil && failure.Error.Message != "" {
+		return errors.New(failure.Error.Message)
+	}
+	return fmt.Errorf("the server answered %s", resp.Status)
 }
 
 // action is a subcommand of a subcommand: `vigil device add`.

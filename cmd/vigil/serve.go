@@ -99,7 +99,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, s serving) (err erro
 		}
 	}()
 	at := addresses{PID: os.Getpid()}
-	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"notifier", n.notifier.Run}, {"ledger", n.ledger.run}, {"upkeep", n.upkeep}, {"downtime sheets", n.downtime}, {"limits to review", n.review}, {"counters", n.sample}, {"permissions", n.sweep}}
+	parts := []part{{"journal", n.guard}, {"flow", n.flow.Run}, {"notifier", n.notifier.Run}, {"ledger", n.ledger.run}, {"upkeep", n.upkeep}, {"backups", n.maker.Run}, {"keys", n.watchKeys}, {"downtime sheets", n.downtime}, {"limits to review", n.review}, {"counters", n.sample}, {"permissions", n.sweep}}
 	doors, err := n.doors(s.demo, &at)
 	if err != nil {
 		return err
@@ -155,6 +155,7 @@ func (n *node) screens(demo bool, at addresses, e webd.Entrance, address string)
 	o := webd.Options{
 		Gate: n.gate, Store: n.store, Site: n.site, Live: n.flow, Judged: n.flow, Notifier: n.notifier, Ledger: n.ledger, Rules: n.flow.Rules, Trials: n.flow, Tracer: n, Sheet: n.sheet, Sheets: n.sheetsState, History: n.flow, Commands: n.flow, Packets: n.flow, System: n.system, Platform: n.platform, MQTT: at.MQTT,
 		Telemetry: n.receiver, Metrics: n.metrics(), Assets: web.FS, Log: n.log, Now: time.Now, Version: version, Demo: demo, Ready: n.ready, Secure: n.config.Proxied || strings.HasPrefix(address, "https"), Hosts: n.config.hosts(),
+		Backups: n.maker, Keys: n.config.keys(n.keeper, n.ring), Forgotten: n.forgotten,
 		Entrance: e, EntranceKey: n.entranceKey, Elsewhere: webd.Elsewhere{Screens: at.HTTP, Devices: at.Devices, Administration: at.Administration},
 		Authority: n.authority, EST: n.config.est(at), Connected: n.connected, EndCertificate: n.endCertificate,
 	}

@@ -75,8 +75,14 @@ func (n *node) expire(ctx context.Context) error {
 	if err := n.store.Removed(ctx, e, store.KeepRaw, int64(removed)); err != nil {
 		return err
 	}
-	_, err := n.store.Retain(ctx, n.site, now)
-	return err
+	if _, err := n.store.Retain(ctx, n.site, now); err != nil {
+		return err
+	}
+	// What a device kept and sent late of somebody who was forgotten goes too.
+	if err := n.store.KeepForgotten(ctx); err != nil {
+		return err
+	}
+	return n.ring.Reload(ctx)
 }
 
 // expireRaw removes the frames of a raw partition from before a time, never one

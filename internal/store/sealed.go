@@ -126,3 +126,26 @@ func (d *DB) claim(ctx context.Context) error {
 	}
 	return nil
 }
+
+// KeyStoreOf returns which key store sealed a database, without opening it for
+// use; empty: none yet.
+func KeyStoreOf(ctx context.Context, o Options) (id string, err error) {
+	kind, err := dialectOf(o)
+	if err != nil || kind.fresh() {
+		return "", err
+	}
+	d, err := connect(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	there, err := kind.exists(ctx, d.read, "key_store")
+	if err != nil || !there {
+		return "", err
+	}
+	known, err := collect(ctx, d.read, ask("SELECT id FROM key_store"), scanInto[string])
+	if err != nil || len(known) == 0 {
+		return "", err
+	}
+	return known[0], nil
+}

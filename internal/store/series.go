@@ -91,3 +91,16 @@ func (t *tx) series(s Series) (id int64, err error) {
 		s.Site, s.Patient, s.Metric, s.Device, s.Unit, s.Decoder).Scan(&id)
 	return id, err
 }
+
+// SpanOf returns the times between which lies what is stored of a patient and the
+// caller sees; zeros: nothing.
+func (d *DB) SpanOf(ctx context.Context, r Rows, patient vital.PatientID) (from, to vital.Instant, err error) {
+	type span struct{ from, to vital.Instant }
+	q := ask(`SELECT COALESCE(MIN(x.a), 0), COALESCE(MAX(x.b), 0) FROM (
+		SELECT c.from_ms AS a, c.to_ms AS b FROM series s JOIN chunk c ON c.series = s.id WHERE s.site = ? AND s.patient = ?`, r.Site, patient).
+		seesData(r, "s.patient", "s.device", dataOf("s.metric")).
+		add(" UNION ALL SELECT w.from_us / 1000, w.to_us / 1000 FROM series s JOIN wave w ON w.series = s.id WHERE s.site = ? AND s.patient = ?", r.Site, patient).
+		seesData(r, "s.patient", "s.device", dataOf("s.metric")).add(") x")
+	v, err := one(ctx, d.read, q, "how far the data of patient "+string(patient)+" reaches", func(scan func(...any) error, v *span) error { return scan(&v.from, &v.to) })
+	return v.from, v.to, err
+}

@@ -154,7 +154,7 @@ func (s *Server) readTracks(ctx context.Context, rows store.Rows, q store.Query,
 	end := q.To
 	for q.From < end {
 		q.To = min(end, q.From.Add(readSpan))
-		tracks, err := s.history.Samples(ctx, rows, q)
+		tracks, err := s.past().Samples(ctx, rows, q)
 		if err != nil {
 			return err
 		}

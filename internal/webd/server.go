@@ -62,6 +62,10 @@ type Options struct {
 	Connected      func() map[vital.DeviceID]Connection // how devices last reached us; nil: not known
 	EndCertificate func(serial string)                  // ends connections that were opened with it; nil: there are none
 
+	Backups   Backups                         // makes backups; nil: nobody does
+	Keys      Keys                            // zero: they are not shown and not rotated from here
+	Forgotten func(ctx context.Context) error // called when somebody was; nil: nothing is to be done
+
 	Demo   bool     // sign the visitor in, and say so
 	Secure bool     // TLS here or in front: cookies and HSTS say so
 	Hosts  []string // names that this server answers to; none: without Secure, only the names of this machine's loopback
@@ -91,6 +95,10 @@ type Server struct {
 	secure  bool
 	hosts   []string
 	ready   func(ctx context.Context) error
+
+	backups   Backups
+	keys      Keys
+	forgotten func(ctx context.Context) error
 
 	entrance       Entrance
 	entranceKey    []byte
@@ -133,6 +141,7 @@ func New(o Options) (*Server, error) {
 		commands: o.Commands, packets: o.Packets, system: o.System,
 		log: o.Log, now: o.Now, version: o.Version, demo: o.Demo, secure: o.Secure, hosts: o.Hosts, ready: o.Ready,
 		platform: o.Platform, mqtt: o.MQTT, sheet: o.Sheet, sheets: o.Sheets, notifier: o.Notifier, leaves: o.Ledger, telemetry: o.Telemetry, programs: o.Programs, public: strings.TrimSuffix(o.Public, "/"), metrics: o.Metrics, assets: files,
+		backups: o.Backups, keys: o.Keys, forgotten: o.Forgotten,
 		entrance: o.Entrance, entranceKey: o.EntranceKey, elsewhere: o.Elsewhere, authority: o.Authority, enrolling: o.Enrol, est: o.EST, connected: o.Connected, endCertificate: o.EndCertificate,
 		sockets: doorkeeper{each: make(map[string]int)}, views: views{last: make(map[string]time.Time)},
 	}
