@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strconv"
 
 	"github.com/vigilcare/vigil/internal/journal"
@@ -31,7 +32,8 @@ type Recorder struct {
 type deviceState struct {
 	Clock clock
 	Seen  seen
-	Last  map[string]vital.Instant // by metric: effective time of the newest
+	Last  map[string]vital.Instant // by metric: effective time of the newest, as far as it counts
+	Far   map[string]vital.Instant // by metric: the latest effective time there was, ahead of ours or not
 	// Newest is the highest sequence of the device so far. What counts on from it
 	// cannot be stored yet, whatever its time; a device that begins again at 1 is
 	// compared with the store.
@@ -181,6 +183,9 @@ func (r *Recorder) state(id vital.DeviceID) *deviceState {
 	if s.Last == nil {
 		s.Last = map[string]vital.Instant{}
 	}
+	if s.Far == nil {
+		s.Far = maps.Clone(s.Last)
+	}
 	return s
 }
 
@@ -289,7 +294,7 @@ func (w *writing) reading(r vital.Reading) error {
 		r.Quality |= vital.Implausible
 	}
 	key := string(r.Device) + " " + r.Metric
-	if last := s.Last[key]; r.Clocks.Effective <= last && r.Clocks.Device.Known() && !w.fresh {
+	if r.Clocks.Effective <= s.Far[key] && r.Clocks.Device.Known() && !w.fresh {
 		stored, err := w.recorder.past.Stored(w.ctx, r)
 		if err != nil {
 			return err
@@ -299,6 +304,7 @@ func (w *writing) reading(r vital.Reading) error {
 			return nil
 		}
 	}
+	s.Far[key] = max(s.Far[key], r.Clocks.Effective)
 	if r.Clocks.Effective < s.Last[key] {
 		r.Quality |= vital.Late
 	} else {
@@ -319,7 +325,7 @@ func (w *writing) waveform(v vital.Waveform) error {
 	}
 	key := string(v.Device) + " " + v.Metric
 	end := vital.Instant(v.Start / 1000)
-	if end <= s.Last[key] && v.Clocks.Device.Known() && !w.fresh {
+	if end <= s.Far[key] && v.Clocks.Device.Known() && !w.fresh {
 		stored, err := w.recorder.past.StoredWave(w.ctx, v)
 		if err != nil {
 			return err
@@ -329,6 +335,7 @@ func (w *writing) waveform(v vital.Waveform) error {
 			return nil
 		}
 	}
+	s.Far[key] = max(s.Far[key], end)
 	if end < s.Last[key] {
 		v.Quality |= vital.Late
 	} else {
