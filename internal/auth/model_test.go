@@ -59,6 +59,7 @@ problem.read      any           -         -     any        -       -       -    
 system.read       any           -         -     any        any     -       -      -           -     -      -       any    -
 watchdog.read     any           -         -     any        any     -       -      -           -     -      -       any    any
 audit.read        any           -         -     -          any     -       -      -           -     -      -       any    -
+audit.export      any           -         -     -          any     -       -      -           -     -      -       any    -
 user.read         any           -         -     -          -       -       -      -           -     -      -       any    -
 user.write        any           -         -     -          -       -       -      -           -     -      -       any    -
 token.read        any           -         -     -          -       -       -      -           -     -      -       any    -

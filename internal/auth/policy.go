@@ -52,6 +52,7 @@ const (
 	SystemRead     Action = "system.read"
 	WatchdogRead   Action = "watchdog.read" // whether the platform does its work: what a sentinel asks
 	AuditRead      Action = "audit.read"
+	AuditExport    Action = "audit.export"  // the same, taken away as a file
 	UserRead       Action = "user.read"     // who may sign in, and from where they have
 	UserWrite      Action = "user.write"    // people, their roles and wards
 	TokenRead      Action = "token.read"    // which programs and wall screens there are

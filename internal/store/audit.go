@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/vital"
@@ -94,6 +95,21 @@ func (d *DB) Audit(ctx context.Context, r Rows, f AuditFilter) ([]AuditRow, erro
 	})
 	if err != nil {
 		return nil, fmt.Errorf("search the ledger: %w", err)
+	}
+	return rows, nil
+}
+
+// AuditRows reads whole rows of the ledger with what proves them, oldest first,
+// from a number on, for who takes them away.
+func (d *DB) AuditRows(ctx context.Context, r Rows, f AuditFilter, from int64, limit int) ([]audit.Row, error) {
+	if !r.All {
+		return nil, vital.Errorf(vital.Denied, "only who sees the whole ledger may take it away")
+	}
+	columns := "a." + strings.ReplaceAll(auditColumns, ", ", ", a.") + ", a.erased"
+	q := ask("SELECT "+columns+" FROM audit a WHERE ").auditWhere(r, f).add(" AND a.n >= ? ORDER BY a.n LIMIT ?", from, limit)
+	rows, err := collect(ctx, d.read, q, scanRow)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
 	return rows, nil
 }

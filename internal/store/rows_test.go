@@ -76,6 +76,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		"Standbys":         func() (any, error) { return d.Standbys(ctx, r, t0+1) },
 		"Audit":            func() (any, error) { return d.Audit(ctx, r, store.AuditFilter{Limit: 5}) },
 		"AuditCount":       func() (any, error) { return counted(d.AuditCount(ctx, r, store.AuditFilter{})) },
+		"AuditRows":        func() (any, error) { return d.AuditRows(ctx, r, store.AuditFilter{}, 0, 5) },
 		"AuditCounts":      func() (any, error) { return d.AuditCounts(ctx, r, store.AuditFilter{}, "action") },
 		"Bindings":         func() (any, error) { return d.Bindings(ctx, r, store.BindingFilter{}) },
 		"Alarms":           func() (any, error) { return d.Alarms(ctx, r, store.AlarmFilter{}) },

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
@@ -180,6 +181,50 @@ func (s *Server) auditCounts(c *call) error {
 		}
 	}
 	return c.json(listOf(views))
+}
+
+// auditEvents streams the entries that match as FHIR AuditEvents, oldest first.
+func (s *Server) auditEvents(c *call) error {
+	f, err := auditFilter(c)
+	if err != nil {
+		return err
+	}
+	names, err := s.names(c.ctx())
+	if err != nil {
+		return err
+	}
+	// Noted before anything leaves, and part of what leaves.
+	e := s.entry(c, "ledger", "")
+	e.Patient = f.Patient
+	if err := s.store.AppendAudit(c.ctx(), e); err != nil {
+		return err
+	}
+	scheme := "http://"
+	if s.secure {
+		scheme = "https://"
+	}
+	o := audit.Observer{Site: s.site, Address: scheme + c.r.Host}
+	c.w.Header().Set("Content-Type", "application/x-ndjson")
+	c.w.Header().Set("Content-Disposition", `attachment; filename="vigil-audit.ndjson"`)
+	out := s.stream(c)
+	const page = 500
+	for from := int64(0); ; {
+		rows, err := s.store.AuditRows(c.ctx(), c.rows, f, from, page)
+		if err != nil {
+			return out.end(err)
+		}
+		for _, r := range rows {
+			body, err := audit.Event(r, names.of(r.Who), o)
+			if err != nil {
+				return out.end(err)
+			}
+			out.line(string(body) + "\n")
+			from = r.N + 1
+		}
+		if len(rows) < page {
+			return out.end(nil)
+		}
+	}
 }
 
 func (s *Server) kept() (Ledger, error) {
