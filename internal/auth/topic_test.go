@@ -20,6 +20,7 @@ var (
 	vigil        = auth.Principal{Class: auth.System}
 )
 
+// Covers: S1 S5
 func TestTopics(t *testing.T) {
 	p, s := auth.Publish, auth.Subscribe
 	for _, c := range []struct {
@@ -67,6 +68,7 @@ func TestTopics(t *testing.T) {
 	}
 }
 
+// Covers: S5
 func TestANamespaceNeverCoversEverything(t *testing.T) {
 	for _, n := range []string{"", "v1/", "v1", "v"} {
 		p := auth.Principal{Class: auth.Gateway, ID: "g", Namespaces: []string{n}}
@@ -77,6 +79,8 @@ func TestANamespaceNeverCoversEverything(t *testing.T) {
 }
 
 // A filter that is allowed matches nothing that its reader may not have.
+//
+// Covers: S5
 func TestAnAllowedFilterMatchesOnlyAllowedTopics(t *testing.T) {
 	level := rapid.SampledFrom([]string{"v1", "app", "lab", "monitor-1", "monitor-2", "telemetry", "wave", "command", "status", "+", "#", "$SYS", "$share", "x", ""})
 	rapid.Check(t, func(t *rapid.T) {
@@ -99,6 +103,7 @@ func TestAnAllowedFilterMatchesOnlyAllowedTopics(t *testing.T) {
 	})
 }
 
+// Covers: S1
 func TestClientIDs(t *testing.T) {
 	for _, c := range []struct {
 		who auth.Principal

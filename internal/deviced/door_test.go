@@ -186,6 +186,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// Covers: S1 H7
 func TestRefusals(t *testing.T) {
 	full := &journal{fail: func(int) error { return vital.Errorf(vital.Unavailable, "the disk is full") }}
 	for name, c := range map[string]struct {
@@ -229,6 +230,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Covers: S1
 func TestGateway(t *testing.T) {
 	j := &journal{}
 	r := request("/telemetry/gw-1-7", "", one)

@@ -50,6 +50,8 @@ func TestClockEstimate(t *testing.T) {
 }
 
 // A burst of stored data must not look like a clock that is wrong.
+//
+// Covers: S4
 func TestClockIgnoresBursts(t *testing.T) {
 	const start = vital.Instant(1_795_000_000_000)
 	var c clock
@@ -67,6 +69,7 @@ func TestClockIgnoresBursts(t *testing.T) {
 	}
 }
 
+// Covers: S4
 func TestClockFollowsAStep(t *testing.T) {
 	var c clock
 	at := feed(&c, 1_795_000_000_000, 60, 1000, 0, jitter)
@@ -93,6 +96,8 @@ func TestClockDrift(t *testing.T) {
 }
 
 // A clock that was never set (1970, 2000) must not place readings there.
+//
+// Covers: S4
 func TestClockThatWasNeverSet(t *testing.T) {
 	for _, offset := range []int64{26 * 365 * 86_400_000, 40 * 86_400_000, -40 * 86_400_000} {
 		var c clock

@@ -101,6 +101,7 @@ func TestRecordFollowsCorrections(t *testing.T) {
 	}
 }
 
+// Covers: S3
 func TestRecordTellsDuplicatesFromNew(t *testing.T) {
 	r, _, past := newTestRecorder()
 	one := body(1, t0, "72")
@@ -130,6 +131,7 @@ func TestRecordTellsDuplicatesFromNew(t *testing.T) {
 	}
 }
 
+// Covers: S4
 func TestRecordMarks(t *testing.T) {
 	r, _, past := newTestRecorder()
 	record(t, r, past, "m1", t0+1000, body(5, t0+1000, "72"))

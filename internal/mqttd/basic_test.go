@@ -127,6 +127,7 @@ func TestAResendAfterAFaultIsAccepted(t *testing.T) {
 	}
 }
 
+// Covers: S1 H7 D1
 func TestWhoMayConnect(t *testing.T) {
 	h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t)})
 	for _, level := range levels {

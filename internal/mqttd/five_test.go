@@ -343,6 +343,8 @@ func TestSharedSubscriptions(t *testing.T) {
 
 // TestWardsBoundWhatAProgramSees: live, retained and shared; and what programs say
 // to each other.
+//
+// Covers: S5 O2
 func TestWardsBoundWhatAProgramSees(t *testing.T) {
 	other := auth.Principal{Class: auth.Integration, ID: "other", Wards: []vital.WardID{"w-2"}}
 	within1 := auth.Principal{Class: auth.Integration, ID: "within", Wards: []vital.WardID{"w-1"}}
@@ -396,6 +398,7 @@ func TestTheServerSaysWhatItAgreesTo(t *testing.T) {
 	}
 }
 
+// Covers: S1 S5
 func TestARefusedMessageIsNeverAccepted(t *testing.T) {
 	d := newDoor(t)
 	h := open(t, mqttd.Options{Gate: newGate(), Door: d, Limits: mqttd.Limits{Refusals: 3}})
@@ -427,6 +430,7 @@ func TestARefusedMessageIsNeverAccepted(t *testing.T) {
 	}
 }
 
+// Covers: O2
 func TestDisconnectByTheAdministration(t *testing.T) {
 	h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t)})
 	device, _ := h.connected("monitor-1", 5, nil)

@@ -24,6 +24,7 @@ import (
 	"github.com/vigilcare/vigil/wire/mqtt"
 )
 
+// Covers: S6
 func TestBeforeConnect(t *testing.T) {
 	t.Parallel()
 	h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t), Limits: mqttd.Limits{ConnectTime: 300 * time.Millisecond}})
@@ -62,6 +63,7 @@ func TestBeforeConnect(t *testing.T) {
 	eventually(t, "all are closed", func() bool { return h.server.Stats().Connections == 0 })
 }
 
+// Covers: S6
 func TestAConnectedClientThatBreaksTheProtocol(t *testing.T) {
 	h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t)})
 	for _, c := range []struct {
@@ -92,6 +94,8 @@ func TestAConnectedClientThatBreaksTheProtocol(t *testing.T) {
 
 // TestAPropertyBombCostsLittle: the largest packet full of the smallest user
 // properties is refused, and as many as are allowed cost what they say.
+//
+// Covers: S6
 func TestAPropertyBombCostsLittle(t *testing.T) {
 	d := newDoor(t)
 	h := open(t, mqttd.Options{Gate: newGate(), Door: d, Log: slog.New(slog.DiscardHandler)})
@@ -113,6 +117,8 @@ func TestAPropertyBombCostsLittle(t *testing.T) {
 }
 
 // TestInFlightBytesAreBounded: what one client has under way in the Door.
+//
+// Covers: S6
 func TestInFlightBytesAreBounded(t *testing.T) {
 	d := newDoor(t)
 	h := open(t, mqttd.Options{Gate: newGate(), Door: d, Limits: mqttd.Limits{InFlightBytes: 500_000}})
@@ -132,6 +138,7 @@ func TestInFlightBytesAreBounded(t *testing.T) {
 	}
 }
 
+// Covers: S6
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t)})
@@ -163,6 +170,7 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
+// Covers: S6
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	t.Run("connections", func(t *testing.T) {
@@ -274,6 +282,8 @@ func (b blocked) Accept(ctx context.Context, _ ingest.Packet, _ func(ingest.Rece
 
 // TestBackPressure: while the Door is behind the client's socket fills up and
 // nothing is read, dropped or acknowledged; and the server can still stop.
+//
+// Covers: S6
 func TestBackPressure(t *testing.T) {
 	t.Parallel()
 	b := blocked{make(chan struct{}, 10)}
@@ -317,6 +327,7 @@ func TestASleepingReaderDoesNotHoldTheOthers(t *testing.T) {
 	}
 }
 
+// Covers: S1 H7 O5
 func TestTLSWithClientCertificates(t *testing.T) {
 	ca, caKey := certificate(t, "site authority", nil, nil)
 	server, serverKey := certificate(t, "server", ca, caKey)
@@ -373,6 +384,8 @@ func certificate(t *testing.T, name string, parent *x509.Certificate, parentKey 
 
 // FuzzConnection sends a well-formed CONNECT and then whatever the fuzzer makes of
 // packets: the server may close, it may not panic, hang or remember much.
+//
+// Covers: S6
 func FuzzConnection(f *testing.F) {
 	s := func(packets ...mqtt.Packet) []byte {
 		var b []byte

@@ -126,6 +126,8 @@ func sortedKeys(m map[uint16]string) []uint16 {
 // FuzzPackets builds packets out of the fuzzer's bytes, so that what it changes are
 // fields and their order and not mostly lengths: four bytes are one packet. The
 // server may close; it may not panic, hang, or acknowledge what it was not sent.
+//
+// Covers: S6
 func FuzzPackets(f *testing.F) {
 	f.Add([]byte("\x02\x02\x01\x00\x02\x12\x01\x00\x04\x00\x01\x00"))
 	f.Add([]byte("\x05\x01\x01\x00\x02\x01\x02\x10\x06\x00\x03\x00"))

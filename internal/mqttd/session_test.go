@@ -220,6 +220,8 @@ func TestASessionEnds(t *testing.T) {
 }
 
 // TestASecondConnectionTakesOver: the first is told, and there are never two.
+//
+// Covers: S2
 func TestASecondConnectionTakesOver(t *testing.T) {
 	for _, level := range levels {
 		h := open(t, mqttd.Options{Gate: newGate(), Door: newDoor(t)})
@@ -262,6 +264,7 @@ func TestComingBackAtOnceTakesNothingOver(t *testing.T) {
 	}
 }
 
+// Covers: S1
 func TestNobodyTakesAnothersSession(t *testing.T) {
 	g := newGate(auth.Principal{Class: auth.Integration, ID: "lab-2", Wards: []vital.WardID{"w-1"}})
 	h := open(t, mqttd.Options{Gate: g, Door: newDoor(t)})

@@ -61,6 +61,7 @@ var malformed = []struct {
 	{"PINGREQ with a body", "\xc0\x01x", 4, mqtt.MalformedPacket},
 }
 
+// Covers: S6
 func TestMalformedIsRefusedWithItsReason(t *testing.T) {
 	for _, m := range malformed {
 		f, n, err := mqtt.Next([]byte(m.bytes), 1<<20)

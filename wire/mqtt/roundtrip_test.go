@@ -212,6 +212,8 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 // FuzzDecode: whatever the bytes, no panic; and what is accepted is written again
 // as bytes that read and write as themselves.
+//
+// Covers: S6
 func FuzzDecode(f *testing.F) {
 	for _, s := range malformed {
 		f.Add(byte(4), []byte(s.bytes))
