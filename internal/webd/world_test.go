@@ -76,6 +76,11 @@ var page = fstest.MapFS{
 
 func newWorld(t *testing.T, change ...func(*webd.Options)) *world {
 	t.Helper()
+	return newWorldWith(t, auth.Options{}, change...)
+}
+
+func newWorldWith(t *testing.T, gate auth.Options, change ...func(*webd.Options)) *world {
+	t.Helper()
 	ctx := t.Context()
 	db, err := store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(t.TempDir(), "vigil.db"), Keeper: seal.Ephemeral()})
 	if err != nil {
@@ -86,7 +91,8 @@ func newWorld(t *testing.T, change ...func(*webd.Options)) *world {
 	}
 	t.Cleanup(func() { db.Close() })
 	log := slog.New(slog.NewTextHandler(&lockedWriter{w: w.log}, nil))
-	w.gate = auth.New(auth.Options{Store: db, Now: w.clock.Now, Log: log})
+	gate.Store, gate.Now, gate.Log = db, w.clock.Now, log
+	w.gate = auth.New(gate)
 	o := webd.Options{
 		Gate: w.gate, Store: db, Live: w.flow, Judged: w.flow, Rules: w.flow.Rules, Trials: w.flow, Tracer: w.flow, History: w.flow, Commands: w.flow, Packets: w.flow, System: w.flow.system,
 		Telemetry: telemetry{},
