@@ -1,6 +1,7 @@
 // The objects of docs/formats/api.md, as they travel.
 
 import type { Alarm } from './alarm'
+import type { Connection, LinkCount, Listener } from './certificates'
 import type { Sheets } from './watching'
 
 export type Zone = string
@@ -159,6 +160,10 @@ export interface Device {
   problems: number
   binding: Binding | null
   demo: boolean
+  /** Why it is in the state that it is in, since when. */
+  stateWhy?: string
+  stateSince?: string | null
+  connection?: Connection | null
 }
 
 export interface Credential {
@@ -323,6 +328,8 @@ export interface System {
   disk: { free: number; total: number; data: number }
   store: { dialect: string; version: string; bytes: number; schema: number }
   clients: number
+  listeners?: Listener[] | null
+  links?: LinkCount[] | null
   uptime: number
   version: string
   memory: number

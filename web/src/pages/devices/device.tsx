@@ -15,6 +15,7 @@ import { moment } from '../../time/zone'
 import { useSay } from '../../words'
 import { BindDialog, ReassignDialog, UnbindDialog } from './bind'
 import { Bound, boundRoom } from './bound'
+import { DeviceCertificates } from './certificates'
 import { clockText } from './devices'
 import { Secret } from './enrol'
 import { Packets } from './packets'
@@ -49,6 +50,12 @@ function Page({ device: d }: { device: Device }) {
         <span className="mono second">{d.id}</span>
         <span className="second">{[d.kind, d.model, say.maybe('enrol.regulatory.' + d.regulatory, d.regulatory)].filter(Boolean).join(', ')}</span>
         <strong className={d.state === 'active' ? 'second' : 'technical'}>{say.maybe('devices.state.' + d.state, d.state)}</strong>
+        {d.state !== 'active' && d.stateWhy && (
+          <span className="technical">
+            {d.stateWhy}
+            {d.stateSince && ` (${moment(Date.parse(d.stateSince), zone, say.language, now)})`}
+          </span>
+        )}
       </div>
       <div className="device-top">
         <div>
@@ -111,6 +118,7 @@ function Page({ device: d }: { device: Device }) {
           <figcaption className="small quiet">{say('device.qr')}</figcaption>
         </figure>
       </div>
+      <DeviceCertificates device={d} connection={d.connection} zone={zone} />
       <History id={d.id} zone={zone} />
       <section>
         <div className="page-head">

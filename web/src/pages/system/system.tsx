@@ -1,11 +1,15 @@
 import './system.css'
 import { useEffect, useRef, type ReactNode } from 'react'
 import { useSystem } from '../../api/queries'
+import type { System } from '../../api/types'
+import { useMay } from '../../api/running'
+import { Link } from 'wouter'
 import { useNow } from '../../live/store'
 import { useZone } from '../../parts/shell'
 import { Skeleton, Trouble } from '../../parts/states'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
+import { AllCertificates } from '../devices/certificates'
 import { DowntimeSheets, Watchers } from './watchers'
 
 function Fact({ name, children, warn }: { name: string; children: ReactNode; warn?: boolean }) {
@@ -23,6 +27,7 @@ export default function SystemPage() {
   const zone = useZone()
   const now = useNow()
   const answer = useSystem()
+  const may = useMay()
   const trail = useRef<number[]>([])
   const seen = answer.dataUpdatedAt
   useEffect(() => {
@@ -63,6 +68,8 @@ export default function SystemPage() {
             {say('system.stale', { age: say.age(old) })}
           </strong>
         )}
+        <span className="grow" />
+        {may('backup.read') && <Link href="/backups">{say('backup.nav')}</Link>}
       </div>
       <section>
         <h2>{say('system.flow')}</h2>
@@ -169,7 +176,49 @@ export default function SystemPage() {
           )}
         </section>
       </div>
+      <Doors s={s} zone={zone} />
+      <AllCertificates zone={zone} />
     </div>
+  )
+}
+
+/** Where one comes in, and how what comes in is secured. */
+function Doors({ s, zone }: { s: System; zone: string }) {
+  const say = useSay()
+  const now = useNow()
+  const doors = s.listeners ?? []
+  if (doors.length === 0) return null
+  return (
+    <section>
+      <h2>{say('listen.title')}</h2>
+      <div className="scroll" tabIndex={0} role="region" aria-label={say('listen.title')}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{say('listen.for')}</th>
+              <th scope="col">{say('listen.address')}</th>
+              <th scope="col">{say('listen.tls')}</th>
+              <th scope="col">{say('listen.expires')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {doors.map((d) => (
+              <tr key={d.for + d.address}>
+                <th scope="row">{say.maybe('listen.' + d.for, d.for)}</th>
+                <td className="mono">{d.address}</td>
+                <td>{d.tls ? say('listen.tls.least', { tls: d.tls }) : say('listen.plain')}</td>
+                <td className="nowrap">{d.expires ? moment(Date.parse(d.expires), zone, say.language, now) : ''}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {(s.links ?? []).length > 0 && (
+        <p className="second">
+          {say('links.title')}: {(s.links ?? []).map((l) => `${l.tls ? `${l.tls}, ${l.group}` : say('listen.plain')}: ${say('links.count', { count: l.count })}`).join('; ')}
+        </p>
+      )}
+    </section>
   )
 }
 
