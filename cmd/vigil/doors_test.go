@@ -180,7 +180,7 @@ func (h *house) token(roles ...string) proof {
 
 // Each address is shown every kind of proof. Only its own opens it.
 //
-// Covers: H7 H8 S1 D1
+// Covers: H7 H8 S1 D1 EN303645-5.6
 func TestEachAddressRefusesTheOthersProofs(t *testing.T) {
 	h := openHouse(t, everyAddress)
 	ctx := t.Context()
@@ -292,7 +292,7 @@ func (h *house) dial(address string, p proof, client string) (*mqttc.Client, err
 // legacy door takes 1.2, none takes less; and there is no port that was not asked
 // for.
 //
-// Covers: H6 H8 O5 D1 S6
+// Covers: H6 H8 O5 D1 S6 HIPAA-164.312(e)(1)
 func TestEveryPortIsProbed(t *testing.T) {
 	before := listening(t)
 	h := openHouse(t, everyAddress)

@@ -95,7 +95,7 @@ func TestWitnessFails(t *testing.T) {
 
 // The key's file is its owner's alone, and a start finds the same key again.
 //
-// Covers: HIPAA-164.312(c)(1) ASVS-13.3.1
+// Covers: HIPAA-164.312(c)(1) ASVS-13.3.1 EN303645-5.4
 func TestKeyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys", "ledger.key")
 	made, err := audit.LoadKey(t.Context(), path, site, nil)

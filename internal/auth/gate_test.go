@@ -158,6 +158,8 @@ func TestDeviceLoginEnds(t *testing.T) {
 
 // A device that tries with a wrong secret all day long fills no ledger, and the
 // ledger says how often it tried.
+//
+// Covers: HIPAA-164.312(b) O6
 func TestRefusalsAreCounted(t *testing.T) {
 	s := newSite(t)
 	s.device("monitor-1", "device")
@@ -253,6 +255,7 @@ func TestThrottle(t *testing.T) {
 	s.kind(try("ann", password, "10.0.0.3"), vital.TooMuch, "one password tried on many accounts from one place")
 }
 
+// Covers: EN303645-5.1
 func TestFirstLink(t *testing.T) {
 	s := newSite(t)
 	link, err := s.gate.FirstLink(t.Context())

@@ -104,6 +104,8 @@ var kinds = []string{"files", "jetstream"}
 
 // Bodies stay sealed here, since the victim's keys die with it; what matters is
 // that each acknowledged place is held by a frame that is whole.
+//
+// Covers: EN303645-5.9
 func TestAKilledProcessLosesNothingAcknowledged(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {

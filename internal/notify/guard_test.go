@@ -11,6 +11,7 @@ import (
 	"github.com/vigilcare/vigil/vital"
 )
 
+// Covers: A5 O4
 func TestGuardAddresses(t *testing.T) {
 	var g notify.Guard
 	for _, a := range strings.Fields(`0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 127.0.0.1 127.255.255.255 169.254.169.254 172.16.0.1 172.31.255.255
@@ -35,6 +36,8 @@ func TestGuardAddresses(t *testing.T) {
 }
 
 // Every way to write an address of this machine ends before a connection.
+//
+// Covers: A5 O4
 func TestGuardNames(t *testing.T) {
 	reached := 0
 	canary := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached++ }))

@@ -192,6 +192,8 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 // The file is for its owner alone, and what lies beside it too.
+//
+// Covers: EN303645-5.4
 func TestFileMode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "vigil.db")
 	d := open(t, "sqlite:"+path)

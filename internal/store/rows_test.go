@@ -189,6 +189,8 @@ func printed(t *testing.T, v any) []byte {
 
 // The same questions in a world with and without rows that the caller may not
 // see have the same answers, byte for byte.
+//
+// Covers: A1 A2 EN303645-5.8 ASVS-8.2.2
 func TestForbiddenRowsLeaveNoTrace(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {
 		ctx := context.Background()

@@ -95,6 +95,8 @@ func TestLongBlockIsCut(t *testing.T) {
 }
 
 // No cell begins as a formula does, and what was text is text again.
+//
+// Covers: A6
 func FuzzCell(f *testing.F) {
 	for _, seed := range []string{"=cmd()", "+1", "-x", "@a", "\tb", "\rc", `a"b,c`, "plain", ""} {
 		f.Add(seed)

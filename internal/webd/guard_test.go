@@ -196,6 +196,8 @@ func TestSignIn(t *testing.T) {
 }
 
 // An empty chair is signed out, whatever its page asks by itself; a wall screen is not.
+//
+// Covers: HIPAA-164.312(a)(2)(iii)
 func TestIdle(t *testing.T) {
 	w := newWorld(t)
 	for range 3 {
@@ -308,6 +310,8 @@ func TestSeries(t *testing.T) {
 }
 
 // A spreadsheet must not run what a device called itself.
+//
+// Covers: A6 O4
 func TestCSVIsNoFormula(t *testing.T) {
 	w := newWorld(t)
 	trend(w)

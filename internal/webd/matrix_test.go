@@ -41,6 +41,8 @@ var callers = []string{"", "administrator", "administrator-only", "clinician", "
 
 // Every route is asked by every kind of caller, about the caller's own ward and
 // about another one. What the policy says is what happens.
+//
+// Covers: O2 ASVS-8.2.2 HIPAA-164.312(a)(1)
 func TestEveryRouteForEveryRole(t *testing.T) {
 	w := newWorld(t)
 	d := w.described()

@@ -271,6 +271,8 @@ func TestHouse(t *testing.T) {
 }
 
 // A user's sessions end when its rights change, and a revoked token is out at once.
+//
+// Covers: A4 ASVS-8.3.2
 func TestRevocation(t *testing.T) {
 	w := newWorld(t)
 	w.ask("administrator", "PUT", "/users/u-nurse", `{"name":"The nurse","roles":["auditor"]}`)
@@ -291,6 +293,8 @@ func TestRevocation(t *testing.T) {
 }
 
 // Looking is written to the ledger, once a minute however often a page asks.
+//
+// Covers: HIPAA-164.312(b) O6
 func TestLooking(t *testing.T) {
 	w := newWorld(t)
 	count := func() (n int) {

@@ -115,6 +115,8 @@ func TestPage(t *testing.T) {
 
 // FuzzDecode starts from every example and every registered one. Nothing may
 // panic; an error is of kind Invalid; a result is well formed.
+//
+// Covers: EN303645-5.13 IEC81001-5.7.3
 func FuzzDecode(f *testing.F) {
 	for _, path := range inputs(f) {
 		f.Add("", packetOf(f, path).Body)

@@ -213,7 +213,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 // FuzzDecode: whatever the bytes, no panic; and what is accepted is written again
 // as bytes that read and write as themselves.
 //
-// Covers: S6
+// Covers: S6 EN303645-5.13 IEC81001-5.7.3
 func FuzzDecode(f *testing.F) {
 	for _, s := range malformed {
 		f.Add(byte(4), []byte(s.bytes))
