@@ -1,6 +1,7 @@
 // Who may see whom: its paths, and what its screens show that takes more than one person, or days, to come about.
 import assert from 'node:assert/strict'
 import { violations } from './browser.mjs'
+import { member } from './member.mjs'
 const ago = (minutes) => Date.now() - minutes * 60_000
 
 export function accessStates(patient) {
@@ -66,7 +67,126 @@ export function accessStates(patient) {
 export function accessPaths({ server, beds }) {
   const send = (method, path, body) => fetch(server.address + '/api/v1' + path, { method, headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify(body) })
   const patient = beds[3].patient
+  let count = 0
+  const account = (name, more) => member(server, { name, username: `${name.toLowerCase()}-${++count}`, ...more })
   return {
+    async 'a care team is made, a decision of the patient recorded and taken back, each with its reason'({ page }) {
+      await page.goto(`${server.address}/patient/${patient.id}`)
+      await page.getByRole('button', { name: 'Actions' }).click()
+      await page.getByRole('menuitem', { name: 'Who may see this patient' }).click()
+      await page.waitForURL('**/access')
+      await page.getByRole('button', { name: 'Add to the care team' }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByRole('combobox', { name: 'Who' }).click()
+      await page.getByRole('option', { name: /^Dr Tom Reuter/ }).click()
+      assert.equal(await dialog.getByRole('button', { name: 'Add to the care team' }).isDisabled(), true)
+      await dialog.getByRole('textbox', { name: 'Reason' }).fill('heart failure clinic')
+      await dialog.getByRole('button', { name: 'Add to the care team' }).click()
+      await page.getByText('heart failure clinic').waitFor()
+      const { items } = await server.api(`/patients/${patient.id}/relations`)
+      assert.equal(items[0].why, 'heart failure clinic')
+      await page.getByRole('button', { name: 'End it for Dr Tom Reuter' }).click()
+      await dialog.getByRole('textbox', { name: 'Reason' }).fill('clinic is over')
+      await dialog.getByRole('button', { name: 'End', exact: true }).click()
+      await page.getByText('Nobody beside the staff of the ward.').waitFor()
+
+      await page.getByRole('button', { name: 'Record a decision of the patient' }).click()
+      await page.getByRole('combobox', { name: 'What', exact: true }).click()
+      await page.getByRole('option', { name: 'sleep' }).click()
+      await page.getByRole('textbox', { name: 'How the patient said so' }).fill('by word of mouth')
+      await page.getByText('Everybody: may NOT see sleep for any purpose').waitFor()
+      assert.deepEqual(await violations(page), [])
+      await page.getByRole('button', { name: 'Decide so' }).click()
+      await page.getByText('recorded by Visitor').waitFor()
+      const [consent] = (await server.api(`/patients/${patient.id}/consents`)).items
+      assert.deepEqual([consent.data, consent.permit, consent.behalf], ['sleep', false, true])
+      await page.getByRole('button', { name: 'Take back: Everybody: may NOT see sleep for any purpose' }).click()
+      await dialog.getByRole('textbox', { name: 'How the patient said so' }).fill('changed her mind')
+      await dialog.getByRole('button', { name: 'Take back' }).click()
+      await page.getByText('Nothing has been decided.').waitFor()
+      assert.equal((await server.api(`/patients/${patient.id}/consents`)).items.length, 0)
+    },
+
+    async 'emergency access: asked for with a reason, counted down, seen by the patient, reviewed by somebody else'({ page, context }) {
+      const other = await (await send('POST', '/wards', { name: 'Elsewhere', zone: 'Europe/Zurich', kind: 'adult' })).json()
+      const nurse = await account('Nina', { roles: ['nurse'], wards: [other.id] })
+      assert.equal((await nurse.ask('GET', `/patients/${patient.id}`)).status, 404)
+      await nurse.into(context)
+      await page.goto(`${server.address}/patient/${patient.id}`)
+      await page.getByText('Is it a patient who is not yours?').waitFor()
+      assert.deepEqual(await violations(page), [])
+      await page.getByRole('button', { name: /^Emergency: see a patient/ }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByRole('textbox', { name: 'Family name' }).fill(patient.family)
+      await dialog.getByRole('textbox', { name: 'Date of birth' }).fill('1900-01-01')
+      await dialog.getByRole('button', { name: 'Find' }).click()
+      await dialog.getByText('Nobody has exactly these.').waitFor()
+      await dialog.getByRole('textbox', { name: 'Date of birth' }).fill(patient.birth)
+      await dialog.getByRole('button', { name: 'Find' }).click()
+      await dialog.getByRole('radio', { name: new RegExp(patient.family) }).waitFor()
+      const see = dialog.getByRole('button', { name: /^See .* now$/ })
+      await dialog.getByRole('textbox', { name: 'Why you must see this patient now' }).fill('arrest')
+      assert.equal(await see.isDisabled(), true)
+      await dialog.getByRole('textbox', { name: 'Why you must see this patient now' }).fill('called to an arrest in bed 4')
+      await see.click()
+      await page.getByRole('region', { name: 'Emergency access' }).getByText(/^\d+:\d\d left$/).waitFor()
+      await page.getByRole('heading', { name: patient.family }).waitFor()
+      assert.deepEqual(await violations(page), [])
+      await page.getByRole('button', { name: 'End it now' }).click()
+      await page.getByText('Is it a patient who is not yours?').waitFor()
+
+      await context.clearCookies()
+      await page.goto(server.address + '/people?tab=glass')
+      const row = page.getByRole('row').filter({ hasText: 'called to an arrest in bed 4' })
+      await row.getByRole('button', { name: 'Review the access of Nina' }).click()
+      await dialog.getByText('NOT right').click()
+      assert.equal(await dialog.getByRole('button', { name: 'Review', exact: true }).isDisabled(), true)
+      await dialog.getByText('right', { exact: true }).click()
+      await dialog.getByRole('button', { name: 'Review', exact: true }).click()
+      await row.waitFor({ state: 'detached' })
+      assert.equal((await server.api('/break-glass?state=reviewed')).items.find((g) => g.name === 'Nina').verdict, 'justified')
+
+      const self = await account('Anna', { roles: ['patient'], patient: patient.id })
+      await self.into(context)
+      await page.goto(server.address + '/?part=looked')
+      await page.getByRole('row').filter({ hasText: 'Nina' }).getByText('EMERGENCY ACCESS').first().waitFor()
+      assert.deepEqual(await violations(page), [])
+    },
+
+    async 'a patient sees the own values, refuses something, names family, and sees nobody else'({ page, context }) {
+      const self = await account('Berta', { roles: ['patient'], patient: patient.id })
+      const family = await account('Marta', { roles: ['family'] })
+      await self.into(context)
+      await page.goto(server.address)
+      await page.locator('.mine-values li').filter({ hasText: 'Heart rate' }).getByText('/min').waitFor()
+      assert.equal(await page.getByRole('link', { name: 'Devices' }).count(), 0)
+      assert.equal((await self.ask('GET', `/patients/${beds[0].patient.id}`)).status, 404)
+      await page.goto(`${server.address}/patient/${beds[0].patient.id}`)
+      await page.locator('.mine').waitFor() // no page of the staff answers
+      await page.getByRole('link', { name: 'Who may see' }).click()
+      await page.getByRole('button', { name: 'Decide something' }).click()
+      await page.getByText('Permit', { exact: true }).click()
+      await page.getByRole('combobox', { name: 'Who', exact: true }).click()
+      await page.getByRole('option', { name: 'Family', exact: true }).click()
+      await page.getByRole('combobox', { name: 'What', exact: true }).click()
+      await page.getByRole('option', { name: 'measurements' }).click()
+      await page.getByRole('button', { name: 'Decide so' }).click()
+      await page.getByText('Family: MAY see measurements for any purpose').waitFor()
+      await page.getByText('decided by you').waitFor()
+      await page.getByRole('button', { name: 'Add somebody of the family' }).click()
+      await page.getByRole('dialog').getByRole('combobox', { name: 'Who' }).click()
+      await page.getByRole('option', { name: /^Marta/ }).click()
+      assert.equal((await family.ask('GET', `/patients/${patient.id}`)).status, 404)
+      await page.getByRole('dialog').getByRole('button', { name: 'Add somebody of the family' }).click()
+      await page.getByRole('button', { name: 'End it for Marta' }).waitFor()
+      assert.equal((await family.ask('GET', `/patients/${patient.id}`)).status, 200)
+      assert.deepEqual(await violations(page), [])
+      await page.getByRole('button', { name: /^Take back: Family/ }).focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog').getByRole('button', { name: 'Take back' }).click()
+      await page.getByText('Nothing has been decided.').waitFor()
+    },
+
     async 'the ledger is verified from its page; a search finds who did what, and a link keeps it'({ page }) {
       assert.equal((await send('PUT', `/patients/${patient.id}/limits`, { metric: 'resp-rate', unit: '/min', low: 7, high: 33, why: 'seen in the ledger', minutes: 60 })).status, 200)
       await page.goto(server.address + '/people?tab=audit')

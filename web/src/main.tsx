@@ -6,10 +6,11 @@ import './style/shell.css'
 import './style/alarm.css'
 import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { setNonce } from 'get-nonce'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { forgetWhatIsClosed } from './api/closed'
 import { App } from './app'
 import { tellSeen } from './live/seen'
 import { remembered } from './preferences'
@@ -22,7 +23,7 @@ setNonce(nonce) // dialogs and menus hold the page still by a style of their own
 flashInStep(document)
 paperIsWhite(document.documentElement)
 tellSeen(location, history)
-const client = new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: true, staleTime: 2_000 } } })
+const client = new QueryClient({ queryCache: new QueryCache({ onError: forgetWhatIsClosed }), defaultOptions: { queries: { refetchOnWindowFocus: true, staleTime: 2_000 } } })
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
 

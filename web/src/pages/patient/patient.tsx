@@ -175,7 +175,7 @@ function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setD
   return (
     <header className="patient-head">
       <div className="patient-who">
-        {here && <span className="patient-bed">{bed?.label ?? patient.bed}</span>}
+        {here && bed && <span className="patient-bed">{bed.label}</span>}
         <h1>{fullName(patient, preferences.privacy)}</h1>
         <span className="patient-age">{ageAndSex(patient, say)}</span>
         <span className="second">{say('patient.born', { date: birthText(patient.birth, say.language) })}</span>
