@@ -271,7 +271,11 @@ func (p Principal) Role() string {
 	for i, r := range p.Roles {
 		names[i] = string(r)
 	}
-	return strings.Join(names, " ")
+	said := strings.Join(names, " ")
+	if p.App != nil {
+		said += " through " + p.App.Client
+	}
+	return said
 }
 
 // String names the subject for the ledger: "device/monitor-12".
