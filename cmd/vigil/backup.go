@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -212,16 +213,40 @@ func drillKeys(c config, into string) (config, error) {
 	if err != nil {
 		return c, err
 	}
-	if err := os.CopyFS(filepath.Join(into, "keys"), os.DirFS(folder)); err != nil {
+	if err := copyKeys(folder, place.Path(), into); err != nil {
 		return c, vital.Errorf(vital.Precondition, "copy the keys for the drill: %w", err)
-	}
-	root, err := os.ReadFile(place.Path())
-	if err != nil {
-		return c, vital.Errorf(vital.Precondition, "copy the root key for the drill: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(into, "root.key"), root, 0o600); err != nil {
-		return c, vital.Errorf(vital.Unavailable, "copy the root key for the drill: %w", err)
 	}
 	c.Data, c.Keys, c.RootKey = into, "", ""
 	return c, nil
+}
+
+// copyKeys copies the folder of the keys and the root key into a data directory,
+// for its owner alone.
+func copyKeys(folder, root, into string) error {
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(into, "keys", name)
+		if e.IsDir() {
+			return os.MkdirAll(to, 0o700)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, b, 0o600)
+	})
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(root)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(into, "root.key"), b, 0o600)
 }
