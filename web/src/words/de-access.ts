@@ -175,7 +175,6 @@ export const zugang: Record<keyof typeof english, Phrase> = {
   'looked.when': 'Wann',
   'looked.who': 'Wer',
   'looked.did': 'Was',
-  'looked.purpose': 'Wozu',
   'looked.times': { one: '{count}-mal', other: '{count}-mal' },
   'looked.refused': 'wurde abgewiesen',
   'looked.glass': 'NOTZUGRIFF',

@@ -172,7 +172,6 @@ export const access = {
   'looked.when': 'When',
   'looked.who': 'Who',
   'looked.did': 'What',
-  'looked.purpose': 'Why',
   'looked.times': { one: '{count} time', other: '{count} times' },
   'looked.refused': 'was refused',
   'looked.glass': 'EMERGENCY ACCESS',

@@ -29,7 +29,6 @@ export function Looked({ patient, zone }: { patient: string; zone: string }) {
                 <th scope="col">{say('looked.when')}</th>
                 <th scope="col">{say('looked.who')}</th>
                 <th scope="col">{say('looked.did')}</th>
-                <th scope="col">{say('looked.purpose')}</th>
               </tr>
             </thead>
             <tbody>
@@ -44,6 +43,7 @@ export function Looked({ patient, zone }: { patient: string; zone: string }) {
                     {say.maybe('looked.what.' + l.what, l.words)}
                     {l.outcome === 'refused' && <strong className="technical"> {say('looked.refused')}</strong>}
                     {l.count > 1 && <span className="second">, {say('looked.times', { count: l.count })}</span>}
+                    {l.purpose && <span className="second">, {say.maybe('purpose.' + l.purpose, l.purpose)}</span>}
                     {l.glass && (
                       <>
                         {' '}
@@ -51,7 +51,6 @@ export function Looked({ patient, zone }: { patient: string; zone: string }) {
                       </>
                     )}
                   </td>
-                  <td className="second">{l.purpose && say.maybe('purpose.' + l.purpose, l.purpose)}</td>
                 </tr>
               ))}
             </tbody>

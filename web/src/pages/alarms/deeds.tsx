@@ -13,6 +13,9 @@ export function deedText(d: AlarmDeed, say: Say): string {
   return say(`alarm.deed.${d.kind}`)
 }
 
+/** The level that was called says it already: the command of the machine that led to it is left out. */
+export const told = (d: { kind: string; verb?: string; by?: string }) => !(d.kind === 'done' && d.verb === 'escalate' && d.by === 'system')
+
 /** Who did what and what happened, in order. */
 export function Deeds({ deeds, zone, now }: { deeds: AlarmDeed[]; zone: string; now: number }) {
   const say = useSay()
@@ -20,7 +23,8 @@ export function Deeds({ deeds, zone, now }: { deeds: AlarmDeed[]; zone: string; 
     <section>
       <h3>{say('alarm.deeds')}</h3>
       <ol className="alarm-deeds">
-        {[...deeds]
+        {deeds
+          .filter(told)
           .sort((a, b) => a.at - b.at)
           .map((d, i) => (
             <li key={i} data-kind={d.kind}>

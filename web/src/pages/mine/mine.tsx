@@ -1,7 +1,7 @@
 import '../running.css'
 import '../access/access.css'
 import './mine.css'
-import { useEffect, useMemo } from 'react'
+import { useEffect, useMemo, useRef } from 'react'
 import { Link, useSearch } from 'wouter'
 import type { Alarm } from '../../api/alarm'
 import { useAlarmRows } from '../../api/alarm-calls'
@@ -36,6 +36,11 @@ export default function MinePage() {
   useEffect(() => {
     document.title = `${say('my.title')} \u00b7 Vigil`
   }, [say])
+  const nav = useRef<HTMLElement>(null)
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>('[aria-current]')
+    if (nav.current && here) nav.current.scrollLeft = here.offsetLeft - nav.current.offsetLeft - 40
+  }, [part])
   const none = record.error instanceof Refusal && record.error.kind === 'not-found'
   const patient = record.data?.patient ?? ''
   return (
@@ -43,7 +48,7 @@ export default function MinePage() {
       <div className="page-head">
         <h1>{record.data?.name || me?.name || say('my.title')}</h1>
       </div>
-      <nav className="places" aria-label={say('my.pages')}>
+      <nav ref={nav} className="places" aria-label={say('my.pages')}>
         {parts.map((p) => (
           <Link key={p} href={p === 'values' ? '/' : `/?part=${p}`} aria-current={p === part ? 'page' : undefined}>
             {say(`my.${p}`)}

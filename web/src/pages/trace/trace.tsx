@@ -15,7 +15,7 @@ import { leadText } from '../../sweep/leads'
 import { moment } from '../../time/zone'
 import { unitText, useUnits } from '../../units/units'
 import { useSay, type Say } from '../../words'
-import { deedText } from '../alarms/deeds'
+import { deedText, told } from '../alarms/deeds'
 import { ruleOnly } from './rule-only'
 import { TraceStrip } from './strip'
 
@@ -110,7 +110,7 @@ function Page({ signed, again }: { signed: SignedTrace; again: () => void }) {
           <section>
             <h2>{say('trace.deeds')}</h2>
             <ol className="trace-deeds">
-              {(t.deeds ?? []).map((d, i) => (
+              {(t.deeds ?? []).filter(told).map((d, i) => (
                 <li key={i}>
                   <time className="second nowrap">{at(d.at)}</time>
                   <span>
