@@ -121,7 +121,7 @@ function Table({ list, time }: { list: Backup[]; time: (t: string) => string }) 
               </th>
               <td className="right nowrap">{say.bytes(x.bytes)}</td>
               <td className="right nowrap">{say.number(x.took, 1)} s</td>
-              <td>{x.problem ? <span className="technical">{x.problem}</span> : say('backup.holds.text', { patients: say.number(x.patients), audit: say.number(x.audit), frames: say.number(x.frames), schema: x.schema })}</td>
+              <td className="holds">{x.problem ? <span className="technical">{x.problem}</span> : say('backup.holds.text', { patients: say.number(x.patients), audit: say.number(x.audit), frames: say.number(x.frames), schema: x.schema })}</td>
               <td>{say(x.offsite ? 'backup.away.yes' : 'backup.away.no')}</td>
               <td className="nowrap">{x.checked ? time(x.checked) : say('backup.checked.no')}</td>
             </tr>
