@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { accessStates } from './access.mjs'
 import { demo, launch, open, root, violations } from './browser.mjs'
+import { identityPages } from './identity-states.mjs'
 
 const only = (process.argv[2] ?? '').split(',')
 const wanted = (name) => only.some((part) => name.includes(part))
@@ -146,6 +147,7 @@ const pages = [
   { name: 'reached', path: '/me/channels', wait: 3000 },
   { name: 'preferences', path: '/devices', wait: 2500, sizes: [wide], themes: ['light'], act: async (page) => (await page.locator('.who').click(), await page.waitForTimeout(600)) },
   { name: 'sign-in', path: '/', wait: 1500, signedOut: true },
+  ...identityPages(api, device, wide, phone),
 ]
 
 async function cut(page, context) {

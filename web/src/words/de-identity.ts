@@ -87,6 +87,7 @@ export const ausweis: Record<keyof typeof english, Phrase> = {
   'me.sessions.half': 'nicht vollständig: Der zweite Beweis fehlt',
   'me.sessions.none': 'Niemand ist angemeldet.',
   'me.sessions.of': 'Sitzungen von {name}',
+  'people.sessions': 'Sitzungen',
   'me.sessions.all': 'Alle beenden',
   'me.factor.password': 'Passwort',
   'me.factor.code': 'Code',

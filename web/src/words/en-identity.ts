@@ -85,6 +85,7 @@ export const identity = {
   'me.sessions.half': 'not complete: the second proof is missing',
   'me.sessions.none': 'Nobody is signed in.',
   'me.sessions.of': 'Sessions of {name}',
+  'people.sessions': 'Sessions',
   'me.sessions.all': 'End all',
   'me.factor.password': 'password',
   'me.factor.code': 'code',

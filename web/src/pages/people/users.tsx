@@ -1,4 +1,4 @@
-import { Button, Checkbox, MultiSelect, Select, TextInput } from '@mantine/core'
+import { Button, Checkbox, Modal, MultiSelect, Select, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useState } from 'react'
 import { post, put } from '../../api/client'
@@ -9,6 +9,7 @@ import { Ask } from '../../parts/ask'
 import { fullName } from '../../parts/person'
 import { useZone } from '../../parts/shell'
 import { Skeleton, Trouble } from '../../parts/states'
+import { SessionsOf } from '../me/sessions'
 import { moment } from '../../time/zone'
 import { useSay } from '../../words'
 import { Shown, wardWords } from './people'
@@ -27,6 +28,7 @@ export function Users() {
   const [link, setLink] = useState<{ name: string; link: string } | null>(null)
   const [asking, setAsking] = useState<User | null>(null)
   const [turning, setTurning] = useState<User | null>(null)
+  const [looking, setLooking] = useState<User | null>(null)
   if (answer.isPending) return <Skeleton lines={5} />
   if (answer.error && !answer.data) return <Trouble problem={answer.error} retry={() => void answer.refetch()} />
   const whole = (path: string) => new URL(path, location.origin).toString()
@@ -72,6 +74,9 @@ export function Users() {
                 <td>{say.maybe('people.state.' + u.state, u.state)}</td>
                 <td className="nowrap">{moment(Date.parse(u.created), zone, say.language, Date.now())}</td>
                 <td className="right nowrap">
+                  <Button size="compact-sm" variant="subtle" color="gray" onClick={() => setLooking(u)} aria-label={say('me.sessions.of', { name: u.name })}>
+                    {say('people.sessions')}
+                  </Button>
                   {write && (
                     <>
                       <Button size="compact-sm" variant="subtle" color="gray" onClick={() => setEditing(u)} aria-label={say('people.change.of', { name: u.name })}>
@@ -92,6 +97,11 @@ export function Users() {
         </table>
       </div>
       {editing && <Edit user={editing === 'new' ? null : editing} close={() => setEditing(null)} made={(name, path) => setLink({ name, link: whole(path) })} />}
+      {looking && (
+        <Modal opened onClose={() => setLooking(null)} title={looking.name} size="xl" closeButtonProps={{ 'aria-label': say('action.close') }}>
+          <SessionsOf user={looking.id} name={looking.name} />
+        </Modal>
+      )}
       {asking && (
         <Ask title={say('people.link', { name: asking.name })} note={say('people.link.note')} act={say('people.link.again')} close={() => setAsking(null)} run={() => post<{ link: string }>(`/users/${encodeURIComponent(asking.id)}/link`).then((a) => setLink({ name: asking.name, link: whole(a.link) }))} />
       )}
