@@ -29,18 +29,20 @@ func noNames(context.Context) (names, error) { return names{}, nil }
 // what takes an update all the way into the screens' queues and out of them.
 func NewWard(_ testing.TB, beds, screens int) func(*watch.Update) {
 	var stays []store.Admission
+	every := make(map[vital.PatientID]vital.DataSet, beds)
 	w := wanted{waves: []string{"*"}}
 	for i := range beds {
 		bed := vital.BedID(fmt.Sprintf("b-%d", i))
 		stays = append(stays, store.Admission{Patient: vital.PatientID(fmt.Sprintf("p-%d", i)), Bed: bed, From: 1})
 		w.beds = append(w.beds, bed)
+		every[stays[i].Patient] = vital.EveryData
 	}
 	h := newHub(Options{Live: noLive{}}, noPlaces(stays), noNames, time.Now, slog.New(slog.DiscardHandler))
 	h.replace(context.Background())
 	sockets := make([]*socket, screens)
 	for i := range sockets {
 		sockets[i] = &socket{ready: make(chan struct{}, 1)}
-		h.join(sockets[i], w, 0, nil)
+		h.join(sockets[i], w, 0, nil, store.Rows{}, every)
 	}
 	return func(u *watch.Update) {
 		h.take(u)
@@ -79,4 +81,11 @@ func ProgramRoutes() (all []string) {
 		all = append(all, r)
 	}
 	return all
+}
+
+// EachRoute calls f with what the ledger must know of each route.
+func EachRoute(f func(method, path string, view, named bool)) {
+	for _, r := range routes {
+		f(r.method, r.path, r.view, r.action != public)
+	}
 }

@@ -304,10 +304,12 @@ func (w *world) ask(who, method, path, body string, header ...string) answer {
 	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: &http.Transport{DisableCompression: true}}
 	defer client.CloseIdleConnections()
+	before := w.entries()
 	resp, err := client.Do(r)
 	w.do(err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	w.do(err)
+	w.noted(method, path, resp.StatusCode, before)
 	return answer{resp.StatusCode, resp.Header, text}
 }
