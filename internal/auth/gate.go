@@ -54,6 +54,7 @@ type Gate struct {
 	codes    *throttle // by account: codes after a right password
 	owners   owners    // where accounts were signed in to lately
 	refusals refusals
+	rights   rights
 	misuses  misuses
 	cut      func(ctx context.Context, device vital.DeviceID)
 

@@ -71,6 +71,7 @@ func (s *Server) alarms(c *call) error {
 	case f.Ward != "":
 		subject.Kind, subject.ID = "ward", string(f.Ward)
 	}
+	subject.Data = vital.DataAlarms
 	asked := subject
 	if f.Patient == store.SitePatient {
 		asked.Patient = "" // it is in no ward and nobody's data
@@ -109,7 +110,11 @@ func (s *Server) alarms(c *call) error {
 		return err
 	}
 	if open {
-		return c.json(listOf(s.openAlarms(c, f, where, names)))
+		views, err := s.openAlarms(c, f, where, names)
+		if err != nil {
+			return err
+		}
+		return c.json(listOf(views))
 	}
 	if closed {
 		f.Open = new(bool)
@@ -134,7 +139,15 @@ func (s *Server) alarms(c *call) error {
 
 // openAlarms are the open alarms of those who lie in the caller's wards now, and
 // those of the installation; of one patient, wherever.
-func (s *Server) openAlarms(c *call, f store.AlarmFilter, where map[vital.PatientID]spot, n names) []Alarm {
+func (s *Server) openAlarms(c *call, f store.AlarmFilter, where map[vital.PatientID]spot, n names) ([]Alarm, error) {
+	placed := make(map[vital.PatientID]vital.WardID, len(where))
+	for p, at := range where {
+		placed[p] = at.ward
+	}
+	mine, err := s.sightOf(c.ctx(), c.rows, f.Ward, placed)
+	if err != nil {
+		return nil, err
+	}
 	var patients []vital.PatientID
 	if f.Patient != "" {
 		patients = []vital.PatientID{f.Patient}
@@ -142,7 +155,6 @@ func (s *Server) openAlarms(c *call, f store.AlarmFilter, where map[vital.Patien
 	open := s.judged.Alarms(c.ctx(), store.Everything(s.site), patients)
 	highestFirst(open)
 	views, set := make([]Alarm, 0, len(open)), s.inForce()
-	mine := sight{all: c.rows.All, wards: c.rows.Wards, ward: f.Ward}
 	for i := range open {
 		a := &open[i]
 		switch {
@@ -154,29 +166,7 @@ func (s *Server) openAlarms(c *call, f store.AlarmFilter, where map[vital.Patien
 		}
 		views = append(views, alarmView(a, where[a.Patient], n, set))
 	}
-	return views
-}
-
-// sight is whose alarms are shown on a screen: those of the patients who lie in
-// these wards now, and those of the installation.
-type sight struct {
-	all   bool // every ward
-	wards []vital.WardID
-	ward  vital.WardID // this one alone; empty: all of the above
-}
-
-func (v sight) sees(patient vital.PatientID, ward vital.WardID) bool {
-	switch {
-	case !v.all && len(v.wards) == 0:
-		return false
-	case patient == store.SitePatient:
-		return true
-	case v.ward != "" && ward != v.ward:
-		return false
-	case v.ward == "" && store.SentinelPatient(patient):
-		return false // a test alarm sounds nowhere: who wants to see it opens its ward
-	}
-	return v.all || slices.Contains(v.wards, ward)
+	return views, nil
 }
 
 func rowView(a *store.AlarmRow, where map[vital.PatientID]spot, n names, set *rule.Set) Alarm {
@@ -208,7 +198,7 @@ func (s *Server) alarmOf(c *call) (store.AlarmRow, error) {
 	if err != nil {
 		return a, err
 	}
-	subject := auth.Subject{Kind: "alarm", ID: id, Patient: a.Patient}
+	subject := auth.Subject{Kind: "alarm", ID: id, Patient: a.Patient, Data: vital.DataAlarms}
 	if a.Patient == store.SitePatient {
 		_, err = s.store.Alarm(c.ctx(), c.rows, id)
 		subject.Patient = ""
@@ -449,7 +439,11 @@ func (s *Server) patientAlarms(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(listOf(s.openAlarms(c, store.AlarmFilter{Patient: c.patient()}, where, names)))
+	views, err := s.openAlarms(c, store.AlarmFilter{Patient: c.patient()}, where, names)
+	if err != nil {
+		return err
+	}
+	return c.json(listOf(views))
 }
 
 // switchedOff lists what raises nothing for a patient, with who wanted that.
@@ -459,6 +453,11 @@ func (s *Server) switchedOff(c *call) error {
 		return err
 	}
 	offs := s.judged.Offs(c.patient())
+	if sees, err := s.sees(c, vital.DataAlarms); err != nil {
+		return err
+	} else if !sees {
+		offs = nil
+	}
 	views := make([]Off, len(offs))
 	for i, o := range offs {
 		views[i] = Off{Rule: o.Rule, Part: o.Part, By: o.By, Name: names.of(o.By), Why: o.Why, At: int64(o.At), Until: int64(o.Until)}

@@ -1,5 +1,7 @@
 package webd
 
+import "github.com/vigilcare/vigil/vital"
+
 // Baseline is a vital sign against what is usual for the person at this time of
 // day. What is not known is null and not zero. At is ms since 1970.
 type Baseline struct {
@@ -16,6 +18,11 @@ type Baseline struct {
 
 func (s *Server) baseline(c *call) error {
 	found := s.judged.Baselines(c.patient())
+	if sees, err := s.sees(c, vital.DataRisk); err != nil {
+		return err
+	} else if !sees {
+		found = nil
+	}
 	views := make([]Baseline, len(found))
 	for i, b := range found {
 		v := Baseline{Metric: b.Metric, Unit: b.Unit, Ready: b.Ready, Days: b.Days, At: int64(b.At)}

@@ -70,12 +70,12 @@ func (f *machine) attached() bool {
 	return len(f.sinks) > 0
 }
 
-func (f *machine) Latest(_ store.Rows, patients []vital.PatientID) []watch.Value {
+func (f *machine) Latest(rows store.Rows, patients []vital.PatientID) []watch.Value {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var values []watch.Value
 	for _, v := range f.values {
-		if patients == nil || slices.Contains(patients, v.Patient) {
+		if (patients == nil || slices.Contains(patients, v.Patient)) && f.judged.seen(rows, v.Patient).Has(vital.DataOf(v.Metric)) {
 			values = append(values, v)
 		}
 	}

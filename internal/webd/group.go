@@ -37,7 +37,9 @@ type group struct {
 	metrics map[string]struct{} // of waves
 	every   bool                // waves "*"
 
-	patients map[vital.PatientID]vital.BedID // who that is now
+	patients map[vital.PatientID]vital.BedID   // who that is now
+	seen     map[vital.PatientID]vital.DataSet // which data of them the members see; of who is not in it, nothing yet
+	hidden   string                            // hiddenKey of that
 	members  map[*socket]struct{}
 	spoke    time.Time
 
@@ -75,6 +77,9 @@ func newGroup(key string, w wanted) *group {
 	}
 	return g
 }
+
+// shows reports whether the members see that of the patient.
+func (g *group) shows(p vital.PatientID, d vital.Data) bool { return g.seen[p].Has(d) }
 
 // wave collects a packet of a waveform.
 func (g *group) wave(w *vital.Waveform) {

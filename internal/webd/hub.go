@@ -37,6 +37,7 @@ type hub struct {
 	judged  Judged
 	inForce func() *rule.Set
 	places  func(ctx context.Context) ([]store.Admission, error)
+	judge   judge // who may see what
 	now     func() time.Time
 	log     *slog.Logger
 
@@ -162,6 +163,7 @@ func (h *hub) run(ctx context.Context) error {
 			}
 		case <-beat.C:
 			h.beat()
+			h.heedRights(ctx)
 			if time.Since(placed) >= placesEvery {
 				placed = time.Now()
 				if h.replace(ctx) {
@@ -260,12 +262,16 @@ func (h *hub) applyValues(u *watch.Update) {
 		v := &u.Values[i]
 		h.setValue(v)
 		for _, g := range h.byPatient[v.Patient] {
-			g.values = append(g.values, v)
+			if g.shows(v.Patient, vital.DataOf(v.Metric)) {
+				g.values = append(g.values, v)
+			}
 		}
 	}
 	for i := range u.Waves {
 		for _, g := range h.byPatient[u.Waves[i].Patient] {
-			g.wave(&u.Waves[i])
+			if g.shows(u.Waves[i].Patient, vital.DataOf(u.Waves[i].Metric)) {
+				g.wave(&u.Waves[i])
+			}
 		}
 	}
 }
@@ -275,7 +281,9 @@ func (h *hub) applyStates(u *watch.Update) {
 		h.watches[w.Patient] = w
 		h.changes = append(h.changes, watchChange{h.seq, w})
 		for _, g := range h.byPatient[w.Patient] {
-			g.watches = append(g.watches, w)
+			if g.shows(w.Patient, vital.DataVitals) {
+				g.watches = append(g.watches, w)
+			}
 		}
 	}
 	if extra := len(h.changes) - changesKept; extra > 0 {
@@ -299,6 +307,15 @@ func (h *hub) replace(ctx context.Context) (moved bool) {
 			beds[a.Patient] = a.Bed
 		}
 	}
+	if !h.settleAll(wards, beds) {
+		return false
+	}
+	h.reconsider(ctx)
+	return true
+}
+
+// settleAll takes over who lies where, and reports whether that is news.
+func (h *hub) settleAll(wards map[vital.PatientID]vital.WardID, beds map[vital.PatientID]vital.BedID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.alarms.moved(wards) && maps.Equal(beds, h.beds) {
@@ -368,19 +385,21 @@ func (h *hub) beat() {
 
 // join puts the socket into the group that watches the same, and sends what it
 // needs to begin: everything after resume, or the snapshot of beds.
-func (h *hub) join(s *socket, w wanted, resume uint64, beds []Bed) {
+func (h *hub) join(s *socket, w wanted, resume uint64, beds []Bed, rows store.Rows, seen map[vital.PatientID]vital.DataSet) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.part(s)
-	key := w.key()
-	g := h.groups[key]
+	fresh := newGroup("", w)
+	h.settle(fresh)
+	fresh.seen, fresh.hidden = seen, hiddenKey(seen, fresh.ids())
+	fresh.key = w.key() + "|" + fresh.hidden
+	g := h.groups[fresh.key]
 	if g == nil {
-		g = newGroup(key, w)
-		h.groups[key] = g
-		h.settle(g)
+		g = fresh
+		h.groups[g.key] = g
 		h.index()
 	}
-	s.group = g
+	s.group, s.rows = g, rows
 	if resume > 0 && resume >= h.forgotten && resume <= h.seq {
 		s.restart(resume)
 		h.since(s, resume)
@@ -423,12 +442,17 @@ func (h *hub) snapshot(s *socket, beds []Bed) {
 		if b.Patient == nil {
 			continue
 		}
-		b.Alarms = h.alarmsIn(b)
+		if s.group.shows(b.Patient.ID, vital.DataAlarms) {
+			b.Alarms = h.alarmsIn(b)
+		}
 		for _, metric := range h.metrics[b.Patient.ID] {
+			if !s.group.shows(b.Patient.ID, vital.DataOf(metric)) {
+				continue
+			}
 			b.Latest = append(b.Latest, valueOf(h.values[valueKey{b.Patient.ID, metric}].value, b.ID))
 		}
 		slices.SortFunc(b.Latest, func(x, y Value) int { return strings.Compare(x.Metric, y.Metric) })
-		if w, ok := h.watches[b.Patient.ID]; ok {
+		if w, ok := h.watches[b.Patient.ID]; ok && s.group.shows(b.Patient.ID, vital.DataVitals) {
 			v := watchedOf(w, b.ID)
 			b.Watched = &v
 		}

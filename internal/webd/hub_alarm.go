@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/vigilcare/vigil/alarm"
@@ -221,18 +220,6 @@ func (h *hub) askAlarms(s *socket, v sight, resume uint64) {
 	}
 	s.alarmsFrom(resume)
 	h.alarmsSince(s, h.seq)
-}
-
-// key is equal for sockets that see the same.
-func (v sight) key() string {
-	if v.all {
-		return "*|" + string(v.ward)
-	}
-	var b strings.Builder
-	for _, w := range slices.Compact(slices.Sorted(slices.Values(v.wards))) {
-		b.WriteString(string(w) + ",")
-	}
-	return b.String() + "|" + string(v.ward)
 }
 
 func (h *hub) partAlarms(s *socket) {

@@ -51,7 +51,7 @@ func (h *hub) valuesSince(g *group, from, seq uint64, now vital.Instant) []byte 
 	for patient, bed := range g.patients {
 		for _, metric := range h.metrics[patient] {
 			e := h.values[valueKey{patient, metric}]
-			if e.seq <= from {
+			if e.seq <= from || !g.shows(patient, vital.DataOf(metric)) {
 				continue
 			}
 			if n > 0 {
@@ -69,7 +69,7 @@ func (h *hub) statesSince(g *group, from uint64) []Watched {
 	var states []Watched
 	if from < h.forgotten {
 		for patient, bed := range g.patients {
-			if w, ok := h.watches[patient]; ok {
+			if w, ok := h.watches[patient]; ok && g.shows(patient, vital.DataVitals) {
 				states = append(states, watchedOf(w, bed))
 			}
 		}
@@ -82,7 +82,7 @@ func (h *hub) statesSince(g *group, from uint64) []Watched {
 		return 1
 	})
 	for _, c := range h.changes[at:] {
-		if bed, ok := g.patients[c.watch.Patient]; ok {
+		if bed, ok := g.patients[c.watch.Patient]; ok && g.shows(c.watch.Patient, vital.DataVitals) {
 			states = append(states, watchedOf(c.watch, bed))
 		}
 	}

@@ -37,12 +37,24 @@ func newJudged() judged {
 	}
 }
 
+// seen is what the flow asks the store as well.
+func (j *judged) seen(rows store.Rows, p vital.PatientID) vital.DataSet {
+	if rows.For == nil {
+		return vital.EveryData
+	}
+	seen, err := j.store.Sees(context.Background(), rows, []vital.PatientID{p})
+	if err != nil {
+		panic(err)
+	}
+	return seen[p]
+}
+
 func (j *judged) Alarms(_ context.Context, rows store.Rows, patients []vital.PatientID) []alarm.Alarm {
 	j.lock.Lock()
 	defer j.lock.Unlock()
 	var open []alarm.Alarm
 	for id, s := range j.states {
-		if patients == nil || slices.Contains(patients, id) {
+		if (patients == nil || slices.Contains(patients, id)) && (id == store.SitePatient || j.seen(rows, id).Has(vital.DataAlarms)) {
 			open = append(open, s.Open()...)
 		}
 	}

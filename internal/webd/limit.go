@@ -89,6 +89,10 @@ func (s *Server) limitsOf(c *call) ([]EffectiveLimit, error) {
 		set[l.Metric] = l
 	}
 	var views []EffectiveLimit
+	sees, err := s.sees(c, vital.DataVitals)
+	if err != nil || !sees {
+		return nil, err
+	}
 	for _, e := range s.judged.Limits(c.patient()) {
 		v := EffectiveLimit{Metric: e.Metric, Unit: e.Unit, Low: e.Low, High: e.High, DefaultLow: e.DefaultLow, DefaultHigh: e.DefaultHigh, Rule: e.Rule}
 		if l, ok := set[e.Metric]; ok {

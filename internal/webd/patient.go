@@ -132,8 +132,8 @@ func (s *Server) patientView(ctx context.Context, rows store.Rows, id vital.Pati
 		view.Standby = &Standby{Reason: standby.Reason, By: names.of(standby.By), From: standby.From, Until: standby.Until}
 	}
 	view.PatientCard = s.card(p, current)
-	view.Latest, view.Watched = s.latestOf(rows, id, current.Bed)
-	return view, nil
+	view.Latest, view.Watched, err = s.latestOf(ctx, rows, id, current.Bed)
+	return view, err
 }
 
 // names are the names of the users, by id.

@@ -274,6 +274,11 @@ func (s *Server) fillLive(ctx context.Context, rows store.Rows, beds []Bed) erro
 			beds[i].Watched = &state
 		}
 	}
+	seen, err := s.seenOf(ctx, rows, patients...)
+	if err != nil {
+		return err
+	}
+	onlySeen(beds, seen)
 	for i := range beds {
 		slices.SortFunc(beds[i].Latest, func(x, y Value) int { return strings.Compare(x.Metric, y.Metric) })
 	}
@@ -419,8 +424,12 @@ func (s *Server) momentOf(field string, at vital.Instant) (vital.Instant, error)
 }
 
 // latestOf is the latest values and the watch state of one patient.
-func (s *Server) latestOf(rows store.Rows, patient vital.PatientID, bed vital.BedID) ([]Value, *Watched) {
+func (s *Server) latestOf(ctx context.Context, rows store.Rows, patient vital.PatientID, bed vital.BedID) ([]Value, *Watched, error) {
 	values := []Value{}
+	seen, err := s.seenOf(ctx, rows, patient)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, v := range s.live.Latest(rows, []vital.PatientID{patient}) {
 		if v.Patient == patient {
 			values = append(values, valueOf(v, bed))
@@ -429,9 +438,9 @@ func (s *Server) latestOf(rows store.Rows, patient vital.PatientID, bed vital.Be
 	slices.SortFunc(values, func(x, y Value) int { return strings.Compare(x.Metric, y.Metric) })
 	states := s.live.Watches([]vital.PatientID{patient})
 	i := slices.IndexFunc(states, func(w watch.Watch) bool { return w.Patient == patient })
-	if i < 0 {
-		return values, nil
+	if i < 0 || !seen[patient].Has(vital.DataVitals) {
+		return values, nil, nil
 	}
 	state := watchedOf(states[i], bed)
-	return values, &state
+	return values, &state, nil
 }

@@ -41,6 +41,11 @@ type ScorePart struct {
 
 func (s *Server) scores(c *call) error {
 	results := s.judged.Scores(c.patient())
+	if sees, err := s.sees(c, vital.DataRisk); err != nil {
+		return err
+	} else if !sees {
+		results = nil
+	}
 	views := make([]Score, len(results))
 	for i, r := range results {
 		views[i] = scoreView(r)

@@ -155,6 +155,13 @@ func New(o Options) (*Server, error) {
 	s.hub = newHub(o, func(ctx context.Context) ([]store.Admission, error) {
 		return s.store.Occupants(ctx, store.Everything(s.site), "", 0)
 	}, s.names, s.now, s.log)
+	s.hub.judge = judge{
+		epoch: func(ctx context.Context) (uint64, error) {
+			epoch, _, err := s.gate.Rights(ctx)
+			return epoch, err
+		},
+		seen: s.liveSeen, resight: s.resight,
+	}
 	if s.described, err = describe(s.version); err != nil {
 		return nil, err
 	}

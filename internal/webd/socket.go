@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/vigilcare/vigil/internal/auth"
+	"github.com/vigilcare/vigil/internal/store"
 	"github.com/vigilcare/vigil/vital"
 )
 
@@ -40,8 +41,10 @@ const (
 // socket is one tab.
 type socket struct {
 	conn   *websocket.Conn
-	group  *group      // under the hub's lock
-	alarms *alarmGroup // under the hub's lock
+	group  *group        // under the hub's lock
+	alarms *alarmGroup   // under the hub's lock
+	rows   store.Rows    // for what group shows, under the hub's lock
+	gone   chan struct{} // what it may see has changed: it is to connect again
 
 	mu     sync.Mutex
 	queue  []outgoing
@@ -251,7 +254,7 @@ func (s *Server) openLive(c *call) error {
 	}
 	defer conn.CloseNow()
 	conn.SetReadLimit(mostAsked)
-	one := &socket{conn: conn, ready: make(chan struct{}, 1)}
+	one := &socket{conn: conn, ready: make(chan struct{}, 1), gone: make(chan struct{}, 1)}
 	s.hub.hello(one, s.demo)
 	ctx, cancel := context.WithCancel(c.r.Context())
 	ended := make(chan error, 4)
@@ -260,7 +263,7 @@ func (s *Server) openLive(c *call) error {
 	var parts sync.WaitGroup
 	for _, part := range []func() error{
 		func() error { return one.write(ctx, s.hub) },
-		func() error { return s.watchSession(ctx, c) },
+		func() error { return s.watchSession(ctx, c, one) },
 		func() error { return s.listen(ctx, c, one) },
 	} {
 		parts.Go(func() { ended <- part() })
@@ -297,13 +300,15 @@ func closing(cause error) (websocket.StatusCode, string) {
 func truncate(s string, n int) string { return s[:min(len(s), n)] }
 
 // watchSession returns when the caller is no longer who it was.
-func (s *Server) watchSession(ctx context.Context, c *call) error {
+func (s *Server) watchSession(ctx context.Context, c *call, one *socket) error {
 	check := time.NewTicker(checkEvery)
 	defer check.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-one.gone:
+			return errChanged
 		case <-check.C:
 		}
 		p, err := s.still(ctx, c)
@@ -398,7 +403,18 @@ func (s *Server) watch(ctx context.Context, c *call, one *socket, a asked) error
 			kept = append(kept, b)
 		}
 	}
-	s.hub.join(one, w, a.Resume, kept)
+	patients := s.hub.patientsIn(w)
+	for _, b := range kept {
+		if b.Patient != nil {
+			patients = append(patients, b.Patient.ID)
+		}
+	}
+	shown, err := s.liveSeen(ctx, rows, s.hub.placed(), patients)
+	if err != nil {
+		return err
+	}
+	onlySeen(kept, shown)
+	s.hub.join(one, w, a.Resume, kept, rows, shown)
 	if refused != nil {
 		one.push(refused, 0)
 	}
@@ -408,9 +424,9 @@ func (s *Server) watch(ctx context.Context, c *call, one *socket, a asked) error
 // watchAlarms begins to send the alarms of a ward, or of every ward of the caller.
 func (s *Server) watchAlarms(ctx context.Context, c *call, one *socket, a asked) error {
 	subject := auth.Subject{Kind: "alarms"}
-	v := sight{}
+	var ward vital.WardID
 	if a.Ward != "" && a.Ward != "*" {
-		v.ward, subject = a.Ward, auth.Subject{Kind: "ward", ID: string(a.Ward), Ward: a.Ward}
+		ward, subject = a.Ward, auth.Subject{Kind: "ward", ID: string(a.Ward), Ward: a.Ward}
 	}
 	if err := s.gate.Allow(ctx, c.principal, auth.AlarmRead, subject); err != nil {
 		if k := vital.KindOf(err); k != vital.Denied && k != vital.NotFound {
@@ -419,8 +435,10 @@ func (s *Server) watchAlarms(ctx context.Context, c *call, one *socket, a asked)
 		one.push(refusedMessage(FailureDetail{Kind: vital.KindOf(err).String(), Message: err.Error(), Field: "ward"}), 0)
 		return nil
 	}
-	rows := s.gate.RowsFor(c.principal, auth.AlarmRead)
-	v.all, v.wards = rows.All, rows.Wards
+	v, err := s.sightOf(ctx, s.gate.RowsFor(c.principal, auth.AlarmRead), ward, s.hub.placed())
+	if err != nil {
+		return err
+	}
 	s.noteView(ctx, c.principal, auth.AlarmRead, subject)
 	s.hub.askAlarms(one, v, a.Resume)
 	return nil
