@@ -22,7 +22,11 @@ export const theme = createTheme({
   cursorType: 'pointer',
   respectReducedMotion: true,
   // A message goes by itself; a button to close it would need a name and a hand.
-  components: { Notification: { defaultProps: { withCloseButton: false } } },
+  components: {
+    Notification: { defaultProps: { withCloseButton: false } },
+    Checkbox: { defaultProps: { iconColor: 'var(--on-ink)' } },
+    Radio: { defaultProps: { iconColor: 'var(--on-ink)' } },
+  },
 })
 
 const both = {

@@ -1,7 +1,7 @@
 import type { programs as en } from './en-programs'
 
 export const programs: Record<keyof typeof en, string> = {
-  'people.tab.programs': 'Programme',
+  'people.tab.programs': 'Apps, die bitten',
   'programs.title': 'Programme',
   'programs.note': 'Programme, die Menschen um Zugang zu dem bitten dürfen, was sie hier sehen. Ein Programm lässt sich nicht ändern: beenden und neu einlassen.',
   'programs.none': 'Kein Programm ist eingelassen. Gearbeitet wird mit Vigil allein.',
@@ -37,6 +37,7 @@ export const programs: Record<keyof typeof en, string> = {
   'letIn.search': 'Name oder Nummer des Patienten',
   'letIn.choose': 'Wählen Sie zuerst den Patienten.',
   'letIn.returns': 'Sie kehren zurück zu {host}.',
+  'letIn.scopes': 'Was es darf',
   'letIn.yes': 'Das darf es sehen',
   'letIn.no': 'Nein',
   'letIn.least': 'Wählen Sie mindestens eines, oder sagen Sie nein.',

@@ -1,5 +1,5 @@
 export const programs = {
-  'people.tab.programs': 'Programs',
+  'people.tab.programs': 'Apps that ask',
   'programs.title': 'Programs',
   'programs.note': 'Programs that may ask people for access to what they see here. A program cannot be changed: end it and let it in anew.',
   'programs.none': 'No program was let in. People work with Vigil alone.',
@@ -35,6 +35,7 @@ export const programs = {
   'letIn.search': 'Name or number of the patient',
   'letIn.choose': 'Choose the patient first.',
   'letIn.returns': 'You will go back to {host}.',
+  'letIn.scopes': 'What it may do',
   'letIn.yes': 'Let it see this',
   'letIn.no': 'No',
   'letIn.least': 'Choose at least one, or say no.',

@@ -18,6 +18,7 @@ import { useSay } from '../../words'
 import { GlassBanner, GlassOffer } from '../access/glass'
 import { watchedText } from '../ward/watched'
 import { Usual } from './baseline'
+import { OpenProgram, useLaunchable } from '../programs/own'
 import { Deeds, type Deed } from './dialogs'
 import { Now } from './now'
 import { spans, useAddress } from './range'
@@ -54,7 +55,7 @@ function Page({ patient, zone }: { patient: Patient; zone: string }) {
   const me = useMe().data
   const address = useAddress()
   const { range } = address
-  const [deed, setDeed] = useState<Deed | 'limits' | 'care' | null>(null)
+  const [deed, setDeed] = useState<Deed | 'limits' | 'care' | 'program' | null>(null)
   const narrow = useMediaQuery('(max-width: 1000px)', false, { getInitialValueInEffect: false })
   const at = Number(address.search.get('strip')) || null
   const tab = address.search.get('tab') ?? (narrow ? 'now' : 'trends')
@@ -151,17 +152,19 @@ function Page({ patient, zone }: { patient: Patient; zone: string }) {
             {panel.story}
           </aside>}
       </div>
+      {deed === 'program' && <OpenProgram patient={patient.id} close={() => setDeed(null)} />}
       {deed === 'limits' || deed === 'care' ? (
         <Suspense>{deed === 'limits' ? <LimitsDialog patient={patient} zone={zone} close={() => setDeed(null)} /> : <CareDialog patient={patient} zone={zone} close={() => setDeed(null)} />}</Suspense>
       ) : (
-        deed && <Deeds deed={deed} patient={patient} zone={zone} close={() => setDeed(null)} />
+        deed && deed !== 'program' && <Deeds deed={deed} patient={patient} zone={zone} close={() => setDeed(null)} />
       )}
     </div>
   )
 }
 
 /** Who, by two identifiers; where; flags; whether anybody watches. It never scrolls away. */
-function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setDeed: (d: Deed | 'limits' | 'care') => void }) {
+function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setDeed: (d: Deed | 'limits' | 'care' | 'program') => void }) {
+  const programs = useLaunchable().data
   const say = useSay()
   const now = useNow()
   const client = useQueryClient()
@@ -224,6 +227,7 @@ function Head({ patient, zone, setDeed }: { patient: Patient; zone: string; setD
               {may('patient.plan') && <Menu.Item onClick={() => setDeed('plan')}>{say('patient.plan')}</Menu.Item>}
               {may('limit.read') && <Menu.Item onClick={() => setDeed('limits')}>{say('limits.open')}</Menu.Item>}
               {may('limit.write') && <Menu.Item onClick={() => setDeed('care')}>{say('care.set')}</Menu.Item>}
+              {(programs ?? []).length > 0 && <Menu.Item onClick={() => setDeed('program')}>{say('programs.open')}</Menu.Item>}
               {(may('relation.read') || may('consent.read')) && (
                 <Menu.Item component={Link} href={`/patient/${encodeURIComponent(patient.id)}/access`}>
                   {say('access.menu')}

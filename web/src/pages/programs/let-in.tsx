@@ -79,7 +79,7 @@ function Question({ id, wish }: { id: string; wish: Wish }) {
         {wish.patient && <p className="strong">{say('letIn.patient', { patient: called(wish.patient) })}</p>}
         {wish.choose && !wish.patient && <Choose chosen={patient} choose={setPatient} />}
         <fieldset className="let-in-list">
-          <legend>{say('programs.scopes')}</legend>
+          <legend>{say('letIn.scopes')}</legend>
           {wish.scopes.map((s) => (
             <Checkbox key={s.scope} label={scopeWords(s, say)} checked={given.has(s.scope)} onChange={() => turn(s.scope)} />
           ))}
@@ -112,7 +112,7 @@ function Choose({ chosen, choose }: { chosen: string; choose: (id: string) => vo
     <fieldset className="let-in-list">
       <legend>{say('letIn.about')}</legend>
       <TextInput label={say('letIn.search')} value={words} onChange={(e) => setWords(e.currentTarget.value)} autoComplete="off" />
-      <Radio.Group value={chosen} onChange={choose} aria-label={say('letIn.about')}>
+      <Radio.Group value={chosen} onChange={choose} aria-label={say('letIn.about')} className="let-in-people">
         {(found.data ?? []).map((row) => {
           const p = row.patient ?? row
           return <Radio key={p.id} value={p.id} label={called(p)} />

@@ -1,3 +1,4 @@
+import './programs.css'
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -26,7 +27,7 @@ export function OwnPrograms() {
       {answer.data.length === 0 ? (
         <p className="second">{say('ownPrograms.none')}</p>
       ) : (
-        <ul className="plain">
+        <ul className="own-programs">
           {answer.data.map((o) => (
             <li key={o.id} className="row">
               <span className="grow">
