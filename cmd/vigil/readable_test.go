@@ -135,6 +135,7 @@ func admitted(t *testing.T, n *node, a *api) vital.PatientID {
 	for i := range 4 { // a heart that beats so slowly raises an alarm, with its evidence
 		send(i+1, `{"seq":SEQ,"x-patient":"Quirrenbach MRN-774411","readings":[{"metric":"heart-rate","value":20,"unit":"/min"},{"metric":"spo2","value":71,"unit":"%"},{"metric":"temperature","value":36.173,"unit":"Cel"}]}`)
 	}
+	send(8, `{"seq":SEQ,"kind":"button","text":"Quirrenbach whispered MRN-774411"}`)
 	send(9, `{"seq":SEQ,"name":"previewcanary Quirrenbach MRN-774411","metric":"heart-rate","value":99}`)
 	send(10, `previewcanary Quirrenbach MRN-774411 is no JSON`)
 	e := audit.Entry{Site: n.site, Who: "u-test", Role: "administrator", Action: "channels"}

@@ -292,24 +292,28 @@ func (d *DB) Timeline(ctx context.Context, r Rows, patient vital.PatientID, from
 	}
 	q := new(query)
 	for i, part := range []struct{ text, data string }{
-		{"SELECT o.at AS at, 'observation' AS kind, '' AS text, o.by_whom AS by_whom, o.id AS ref FROM observation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
-		{"SELECT o.at, 'annotation', '', o.by_whom, o.id FROM annotation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
-		{"SELECT o.effective_ms, 'event', o.kind || ' ' || o.code || ' ' || o.text, o.device, '' FROM event o WHERE o.superseded = 0 AND o.kind <> 'beat' AND o.site = ? AND o.patient = ? AND o.effective_ms >= ? AND o.effective_ms < ?", kind(vital.DataVitals)},
-		{"SELECT o.from_ms, 'binding', 'bound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), o.by_whom, o.id FROM binding o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataLocation)},
-		{"SELECT o.to_ms, 'binding', 'unbound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), '', o.id FROM binding o WHERE o.to_ms > 0 AND o.site = ? AND o.patient = ? AND o.to_ms >= ? AND o.to_ms < ?", kind(vital.DataLocation)},
-		{"SELECT o.from_ms, 'admission', 'into bed ' || COALESCE((SELECT b.label FROM bed b WHERE b.site = o.site AND b.id = o.bed), o.bed), '', o.id FROM admission o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataLocation)},
-		{"SELECT o.to_ms, 'admission', 'out of bed ' || COALESCE((SELECT b.label FROM bed b WHERE b.site = o.site AND b.id = o.bed), o.bed) || ' ' || o.why, '', o.id FROM admission o WHERE o.to_ms > 0 AND o.site = ? AND o.patient = ? AND o.to_ms >= ? AND o.to_ms < ?", kind(vital.DataLocation)},
-		{"SELECT o.from_ms, 'standby', o.reason, o.by_whom, o.id FROM standby o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataNotes)},
-		{"SELECT o.from_ms, 'gap', o.metric || ' ' || o.state || ' ' || o.cause, '', o.id FROM gap o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", dataOf("o.metric")},
+		{"SELECT o.at AS at, 'observation' AS kind, '' AS text, o.by_whom AS by_whom, o.id AS ref, o.note AS sealed FROM observation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
+		{"SELECT o.at, 'annotation', '', o.by_whom, o.id, o.text FROM annotation o WHERE o.site = ? AND o.patient = ? AND o.at >= ? AND o.at < ?", kind(vital.DataNotes)},
+		{"SELECT o.effective_ms, 'event', o.kind || ' ' || o.code, o.device, '', o.text FROM event o WHERE o.superseded = 0 AND o.kind <> 'beat' AND o.site = ? AND o.patient = ? AND o.effective_ms >= ? AND o.effective_ms < ?", kind(vital.DataVitals)},
+		{"SELECT o.from_ms, 'binding', 'bound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), o.by_whom, o.id, NULL FROM binding o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataLocation)},
+		{"SELECT o.to_ms, 'binding', 'unbound ' || COALESCE((SELECT d.label FROM device d WHERE d.site = o.site AND d.id = o.device AND d.label <> ''), o.device), '', o.id, NULL FROM binding o WHERE o.to_ms > 0 AND o.site = ? AND o.patient = ? AND o.to_ms >= ? AND o.to_ms < ?", kind(vital.DataLocation)},
+		{"SELECT o.from_ms, 'admission', 'into bed ' || COALESCE((SELECT b.label FROM bed b WHERE b.site = o.site AND b.id = o.bed), o.bed), '', o.id, NULL FROM admission o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataLocation)},
+		{"SELECT o.to_ms, 'admission', 'out of bed ' || COALESCE((SELECT b.label FROM bed b WHERE b.site = o.site AND b.id = o.bed), o.bed) || ' ' || o.why, '', o.id, NULL FROM admission o WHERE o.to_ms > 0 AND o.site = ? AND o.patient = ? AND o.to_ms >= ? AND o.to_ms < ?", kind(vital.DataLocation)},
+		{"SELECT o.from_ms, 'standby', o.reason, o.by_whom, o.id, NULL FROM standby o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", kind(vital.DataNotes)},
+		{"SELECT o.from_ms, 'gap', o.metric || ' ' || o.state || ' ' || o.cause, '', o.id, NULL FROM gap o WHERE o.site = ? AND o.patient = ? AND o.from_ms >= ? AND o.from_ms < ?", dataOf("o.metric")},
 	} {
 		q.when(i > 0, " UNION ALL ").add(part.text, r.Site, patient, from, to).seesData(r, "o.patient", "''", part.data)
 	}
 	all, err := collect(ctx, d.read, q, func(scan func(...any) error, m *Moment) error {
-		return scan(&m.At, &m.Kind, &m.Text, &m.By, &m.Ref)
+		var sealed []byte
+		if err := scan(&m.At, &m.Kind, &m.Text, &m.By, &m.Ref, &sealed); err != nil {
+			return err
+		}
+		place := map[string]string{"observation": notePlace(m.Ref), "annotation": remarkPlace(m.Ref), "event": eventPlace}[m.Kind]
+		text, err := d.unseal(ctx, r.Site, patient, place, sealed)
+		m.Text += " " + string(text)
+		return err
 	})
-	if err == nil {
-		err = d.readNotes(ctx, r, patient, from, to, all)
-	}
 	for i := range all {
 		all[i].Text = strings.Join(strings.Fields(all[i].Text), " ")
 	}
@@ -317,29 +321,4 @@ func (d *DB) Timeline(ctx context.Context, r Rows, patient vital.PatientID, from
 		return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Ref, b.Ref), strings.Compare(a.Text, b.Text))
 	})
 	return all, err
-}
-
-// readNotes puts the texts into a timeline that are sealed.
-func (d *DB) readNotes(ctx context.Context, r Rows, patient vital.PatientID, from, to vital.Instant, moments []Moment) error {
-	rounds, err := d.Observations(ctx, r, patient, from, to)
-	if err != nil {
-		return err
-	}
-	remarks, err := d.Annotations(ctx, r, patient, from, to)
-	if err != nil {
-		return err
-	}
-	texts := make(map[string]string, len(rounds)+len(remarks))
-	for _, o := range rounds {
-		texts["observation "+o.ID] = o.Note
-	}
-	for _, a := range remarks {
-		texts["annotation "+a.ID] = a.Text
-	}
-	for i := range moments {
-		if text := texts[moments[i].Kind+" "+moments[i].Ref]; text != "" {
-			moments[i].Text = text
-		}
-	}
-	return nil
 }

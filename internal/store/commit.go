@@ -197,7 +197,11 @@ func (t *tx) putEvents(site vital.Site, events []vital.Event, correction int64) 
 	in := t.insert("INSERT INTO event ("+eventColumns+", made_by, superseded)", 19, "")
 	for _, e := range events {
 		c := e.Clocks
-		in.add(site, e.Patient, e.Device, e.Kind, e.Code, e.Text, c.Device, c.Receive, c.Effective, c.Offset, c.Uncertainty,
+		text, err := t.d.sealLate(t.ctx, site, e.Patient, eventPlace, []byte(cleanText(e.Text)))
+		if err != nil {
+			return err
+		}
+		in.add(site, e.Patient, e.Device, e.Kind, e.Code, text, c.Device, c.Receive, c.Effective, c.Offset, c.Uncertainty,
 			e.Quality, e.Sequence, e.Source.Partition, e.Source.Frame, e.Source.Index, e.Decoder, correction, 0)
 	}
 	return in.done("events")

@@ -10,7 +10,7 @@ import (
 // PutEvidence keeps what an alarm rests on. It is gathered once: a second one is
 // left aside.
 func (d *DB) PutEvidence(ctx context.Context, site vital.Site, alarm string, patient vital.PatientID, at vital.Instant, body []byte) error {
-	sealed, err := d.seal(ctx, site, patient, evidencePlace(alarm), body)
+	sealed, err := d.sealLate(ctx, site, patient, evidencePlace(alarm), body)
 	if err != nil {
 		return fmt.Errorf("keep what alarm %s rests on: %w", alarm, err)
 	}

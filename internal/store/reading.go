@@ -100,16 +100,22 @@ func (d *DB) Events(ctx context.Context, r Rows, q Query) ([]vital.Event, error)
 		in(s.add(" AND e.kind "), q.Metrics)
 	}
 	s.seesData(r, "e.patient", "e.device", kind(vital.DataVitals)).add(" ORDER BY e.effective_ms, e.part, e.frame, e.idx, e.id")
-	return collect(ctx, d.read, s, scanEvent)
+	return collect(ctx, d.read, s, d.scanEvent(ctx))
 }
 
-func scanEvent(scan func(...any) error, e *vital.Event) error {
-	var sequence int64
-	c := &e.Clocks
-	err := scan(&e.Site, &e.Patient, &e.Device, &e.Kind, &e.Code, &e.Text, &c.Device, &c.Receive, &c.Effective, &c.Offset, &c.Uncertainty,
-		&e.Quality, &sequence, &e.Source.Partition, &e.Source.Frame, &e.Source.Index, &e.Decoder)
-	e.Sequence = uint64(sequence)
-	return err
+func (d *DB) scanEvent(ctx context.Context) func(scan func(...any) error, e *vital.Event) error {
+	return func(scan func(...any) error, e *vital.Event) error {
+		var sequence int64
+		var text []byte
+		c := &e.Clocks
+		err := scan(&e.Site, &e.Patient, &e.Device, &e.Kind, &e.Code, &text, &c.Device, &c.Receive, &c.Effective, &c.Offset, &c.Uncertainty,
+			&e.Quality, &sequence, &e.Source.Partition, &e.Source.Frame, &e.Source.Index, &e.Decoder)
+		if err != nil {
+			return err
+		}
+		e.Sequence = uint64(sequence)
+		return d.unsealText(ctx, e.Site, e.Patient, eventPlace, text, &e.Text)
+	}
 }
 
 // Gaps reads the gaps of a patient that overlap [from, to), by time; to 0: no end.

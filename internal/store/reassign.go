@@ -212,7 +212,7 @@ func (t *tx) moveEvents(e audit.Entry, k *Reassignment) error {
 	q := ask("SELECT id, "+eventColumns+" FROM event e WHERE e.site = ? AND e.device = ? AND e.patient <> ? AND e.effective_ms >= ? AND e.effective_ms < ? AND e.superseded = 0 ORDER BY id",
 		e.Site, k.Device, k.Patient, k.From, k.To)
 	rows, err := collect(t.ctx, t.sql, q, func(scan func(...any) error, r *row) error {
-		return scanEvent(func(into ...any) error { return scan(append([]any{&r.id}, into...)...) }, &r.event)
+		return t.d.scanEvent(t.ctx)(func(into ...any) error { return scan(append([]any{&r.id}, into...)...) }, &r.event)
 	})
 	if err != nil {
 		return err

@@ -30,6 +30,16 @@ func (d *DB) seal(ctx context.Context, site vital.Site, patient vital.PatientID,
 	return d.keeper.Seal(ctx, string(site), subjectOf(patient), place, plain)
 }
 
+// sealLate is seal for what the flow brings: of somebody who was forgotten since,
+// nothing is kept, and the flow goes on.
+func (d *DB) sealLate(ctx context.Context, site vital.Site, patient vital.PatientID, place string, plain []byte) ([]byte, error) {
+	sealed, err := d.seal(ctx, site, patient, place, plain)
+	if err != nil && vital.KindOf(err) == vital.Gone {
+		return nil, nil
+	}
+	return sealed, err
+}
+
 // unseal opens what seal returned; of a patient who was forgotten nothing is there.
 func (d *DB) unseal(ctx context.Context, site vital.Site, patient vital.PatientID, place string, sealed []byte) ([]byte, error) {
 	if len(sealed) == 0 {
@@ -87,6 +97,7 @@ func retainedPlace(topic string) string      { return "mqtt_retained/body/" + to
 const (
 	controlPlace = "control/body"
 	previewPlace = "problem/preview"
+	eventPlace   = "event/text"
 )
 
 // claim notes which key store seals this database, and refuses any other: what

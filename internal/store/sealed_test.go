@@ -22,7 +22,7 @@ import (
 )
 
 // canaries are what must not be found anywhere.
-var canaries = []string{"Quirrenbach", "Zebulonius", "1931-07-19", "MRN-774411", "whispered", "Eibenweg", "+41795550199", "canary@example.org", "hooked.example.org", "preview-canary", "retained-canary", "evidence-canary"}
+var canaries = []string{"Quirrenbach", "Zebulonius", "1931-07-19", "MRN-774411", "whispered", "Eibenweg", "+41795550199", "canary@example.org", "hooked.example.org", "preview-canary", "retained-canary", "evidence-canary", "event-canary"}
 
 var canary = person.Person{
 	Patient: "p-canary", Family: "Quirrenbach", Given: "Zebulonius", Birth: "1931-07-19", Sex: "other",
@@ -41,7 +41,8 @@ func fill(t *testing.T, d *store.DB) {
 	got(d.SetChannels(ctx, entry("channels"), "u-1", []store.Channel{{Kind: "sms", Address: "+41795550199"}, {Kind: "webhook", Address: "https://hooked.example.org/x"}}))(t)
 	must(t, d.PutEvidence(ctx, site, "a-1", canary.Patient, t0, []byte("evidence-canary of MRN-774411")))
 	must(t, d.SaveMQTT(ctx, site, []store.MQTTSession{{Client: "c-1", Body: []byte("retained-canary")}}, nil, []store.Retained{{Topic: "x/y", Body: []byte("retained-canary")}}, nil))
-	commit(t, d, store.Batch{Problems: []store.Problem{{Device: "m-1", At: t0, Reason: "x", Preview: "preview-canary MRN-774411"}}})
+	commit(t, d, store.Batch{Problems: []store.Problem{{Device: "m-1", At: t0, Reason: "x", Preview: "preview-canary MRN-774411"}},
+		Events: []vital.Event{{Patient: canary.Patient, Device: "m-1", Kind: "button", Text: "event-canary", Clocks: vital.Clocks{Effective: t0 + 2}}}})
 }
 
 // readBack checks that all of it comes back.
@@ -61,6 +62,9 @@ func readBack(t *testing.T, d *store.DB) {
 	}
 	if texts["observation"] != "whispered to Quirrenbach" || texts["annotation"] != "he whispered again" {
 		t.Errorf("timeline: %v", texts)
+	}
+	if e := got(d.Events(ctx, everything, store.Query{Patient: canary.Patient}))(t); len(e) != 1 || e[0].Text != "event-canary" || !strings.Contains(texts["event"], "event-canary") {
+		t.Errorf("events: %+v", e)
 	}
 	if c := got(d.ChannelsOf(ctx, site, "u-1"))(t); len(c) != 2 || c[0].Address != "+41795550199" || !strings.HasPrefix(c[1].Secret, "whsec_") {
 		t.Errorf("channels: %+v", c)
@@ -412,6 +416,7 @@ func oldRows(t *testing.T, dsn string, root [32]byte) {
 		{"INSERT INTO mqtt_session (site, client, principal, expires, body) VALUES ('main', 'c-1', '{}', 0, $1)", []any{[]byte("retained-canary")}},
 		{"INSERT INTO mqtt_retained (site, topic, qos, body, at, expires) VALUES ('main', 'x/y', 0, $1, 1, 0)", []any{[]byte("retained-canary")}},
 		{"INSERT INTO problem (site, device, credential, at, part, frame, idx, format, reason, preview) VALUES ('main', 'm-1', '', 1, 0, 0, 0, '', 'x', 'preview-canary MRN-774411')", nil},
+		{"INSERT INTO event (site, patient, device, kind, code, text, device_ms, receive_ms, effective_ms, offset_ms, uncertainty_ms, quality, sequence, part, frame, idx, decoder, made_by, superseded) VALUES ('main', 'p-canary', 'm-1', 'button', '', 'event-canary', 0, 0, 1795000000002, 0, 0, 0, 1, 0, 0, 0, 'x', 0, 0)", nil},
 		{"INSERT INTO control (site, at, kind, body, journalled) VALUES ('main', 1, 'observe', '{\"patient\":\"p-canary\",\"note\":\"whispered to Quirrenbach\"}', FALSE)", nil},
 		{"INSERT INTO sealing_key (site, id, subject, wrapped, created, destroyed) VALUES ('main', 77, 'device/m-1', $1, 5, 0), ('main', 78, 'device/m-0', NULL, 6, 7)", []any{wrapped}},
 	} {

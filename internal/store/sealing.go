@@ -21,7 +21,7 @@ func (t *tx) sealRows() error {
 		{"the journal's keys", t.moveKeys}, {"people", t.sealPeople}, {"contacts", t.sealContacts},
 		{"bed rounds", func() error { return t.sealText("observation", "note", "patient", notePlace) }},
 		{"remarks", func() error { return t.sealText("annotation", "text", "patient", remarkPlace) }},
-		{"channels", t.sealChannels}, {"decisions", t.sealControls}, {"problems", t.sealProblems},
+		{"channels", t.sealChannels}, {"decisions", t.sealControls}, {"problems", t.sealProblems}, {"events", t.sealEvents},
 		{"evidence", func() error { return t.sealBytes("alarm_evidence", "alarm", "patient", evidencePlace) }},
 		{"MQTT sessions", func() error { return t.sealBytes("mqtt_session", "client", "''", sessionPlace) }},
 		{"retained messages", func() error { return t.sealBytes("mqtt_retained", "topic", "''", retainedPlace) }},
@@ -235,6 +235,32 @@ func (t *tx) sealProblems() error {
 	})
 }
 
+func (t *tx) sealEvents() error {
+	type row struct {
+		id            int64
+		site, patient string
+		text          string
+	}
+	after := int64(-1)
+	for {
+		q := ask("SELECT id, site, patient, text FROM event WHERE id > ? AND text <> '' ORDER BY id LIMIT ?", after, sealAtOnce)
+		page, err := collect(t.ctx, t.sql, q, func(scan func(...any) error, r *row) error { return scan(&r.id, &r.site, &r.patient, &r.text) })
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, r := range page {
+			after = r.id
+			sealed, err := t.d.seal(t.ctx, vital.Site(r.site), vital.PatientID(r.patient), eventPlace, []byte(r.text))
+			if err != nil {
+				return err
+			}
+			if _, err := t.exec("UPDATE event SET sealed = $1 WHERE id = $2", sealed, r.id); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // dropPlain removes the columns that could be read. What of them is left in free
 // pages is removed after the commit, by scrub.
 func (t *tx) dropPlain() error {
@@ -248,6 +274,7 @@ func (t *tx) dropPlain() error {
 		"ALTER TABLE annotation DROP COLUMN text", "ALTER TABLE annotation RENAME COLUMN sealed TO text",
 		"ALTER TABLE channel DROP COLUMN address", "ALTER TABLE channel DROP COLUMN secret",
 		"ALTER TABLE control DROP COLUMN body", "ALTER TABLE control RENAME COLUMN sealed TO body",
+		"ALTER TABLE event DROP COLUMN text", "ALTER TABLE event RENAME COLUMN sealed TO text",
 		"ALTER TABLE problem DROP COLUMN preview", "ALTER TABLE problem RENAME COLUMN sealed TO preview",
 	} {
 		if _, err := t.exec(s); err != nil {
@@ -258,4 +285,4 @@ func (t *tx) dropPlain() error {
 }
 
 // sealedTables held readable text before the rows were sealed.
-var sealedTables = []string{"person", "person_contact", "observation", "annotation", "channel", "control", "problem", "alarm_evidence", "mqtt_session", "mqtt_retained"}
+var sealedTables = []string{"person", "person_contact", "observation", "annotation", "channel", "control", "problem", "event", "alarm_evidence", "mqtt_session", "mqtt_retained"}

@@ -34,6 +34,8 @@ ALTER TABLE channel ADD COLUMN body {bytes};
 
 ALTER TABLE problem ADD COLUMN sealed {bytes};
 
+ALTER TABLE event ADD COLUMN sealed {bytes};
+
 ALTER TABLE control ADD COLUMN patient TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE control ADD COLUMN sealed {bytes};
