@@ -36,7 +36,7 @@ async function start(said, ...flags) {
   })
   return {
     found,
-    folder,
+    binary,
     stop: () =>
       new Promise((done) => {
         child.removeAllListeners('exit')
@@ -51,9 +51,9 @@ async function start(said, ...flags) {
 
 /** Starts `vigil demo` and resolves with its address. */
 export async function demo(beds, seconds = 600) {
-  const { found: address, stop } = await start(/open\s+(http:\S+)/, 'demo', '--beds', String(beds), '--for', `${seconds}s`, '--mqtt', '127.0.0.1:0')
+  const { found: address, binary, stop } = await start(/open\s+(http:\S+)/, 'demo', '--beds', String(beds), '--for', `${seconds}s`, '--mqtt', '127.0.0.1:0')
   const api = async (path) => (await fetch(address + '/api/v1' + path)).json()
-  return { address, api, stop }
+  return { address, binary, api, stop }
 }
 
 /** Starts `vigil serve`, new and without anybody, and resolves with the link for its first administrator. */

@@ -126,7 +126,7 @@ const paths = {
   },
 
   async 'a German ward and alarm say nothing in English that Vigil says itself'({ page, context }) {
-    const sent = (method, path, body) => fetch(server.address + '/api/v1' + path, { method, headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify(body) }).then((r) => r.json())
+    const sent = (method, path, body) => fetch(server.address + '/api/v1' + path, { method, headers: { 'Content-Type': 'application/json', Origin: server.address }, body: JSON.stringify(body) }).then((r) => (r.status === 204 ? null : r.json()))
     const hers = beds[2].patient
     await sent('PUT', `/patients/${hers.id}/limits`, { metric: 'spo2', unit: '%', low: 100, high: null, why: 'x', minutes: 30 })
     // Somebody whom nothing watches: a bed, a plan and no device.
@@ -156,6 +156,7 @@ const paths = {
     await page.goto(`${server.address}/rules`)
     await page.getByText('Herzfrequenz hoch').first().waitFor()
     await sent('PUT', '/me/preferences', { language: 'en', units: {}, privacy: false })
+    await sent('POST', `/patients/${nobody.id}/discharge`, { why: 'discharged' })
   },
 
   async 'callipers measure by keyboard'({ page }) {
