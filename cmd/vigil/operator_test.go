@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/auth"
 	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
@@ -128,5 +129,57 @@ func TestOperatorWithServer(t *testing.T) {
 	}
 	if d, err := db.Device(t.Context(), store.Everything(vital.DefaultSite), "scale-2"); err != nil || d.Class != "device" {
 		t.Errorf("%+v %v", d, err)
+	}
+}
+
+// The last administrator comes back at the server, and nowhere else.
+//
+// Covers: A10 ASVS-6.4.4
+func TestTheLastAdministratorComesBack(t *testing.T) {
+	data := t.TempDir()
+	db, err := store.Open(t.Context(), store.Options{DSN: "sqlite:" + filepath.Join(t.TempDir(), "elsewhere.db"), Keeper: seal.Ephemeral()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	gate := auth.New(auth.Options{Store: db})
+	s, err := webd.New(webd.Options{Gate: gate, Store: db, Commands: stillness{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.Handler())
+	defer server.Close()
+	withdraw, err := offerOperator(data, server.URL, "", gate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer withdraw()
+	entry := audit.Entry{Site: vital.DefaultSite, Who: "test", Action: "test.furnish"}
+	boss := store.User{ID: "u-boss", Name: "Boss", Username: "boss", Roles: []string{"administrator"}, AllWards: true, State: "active", PasswordHash: "$argon2id$"}
+	if err := db.PutUser(t.Context(), entry, boss); err != nil {
+		t.Fatal(err)
+	}
+	token, _, _ := console(t, "", "token", "add", "--data", data, "--role", "administrator", "sync")
+	if _, problems, status := console(t, "", "user", "link", "--server", server.URL, "--token", strings.TrimSpace(token), "boss"); status == 0 {
+		t.Errorf("a program from afar recovered an account: %s", problems)
+	}
+	out, problems, status := console(t, "", "user", "link", "--data", data, "boss")
+	if status != 0 || !strings.HasPrefix(out, server.URL+"/sign-in#") {
+		t.Fatalf("%d %s %s", status, out, problems)
+	}
+	if _, _, status := console(t, "", "user", "link", "--data", data, "nobody"); status != 1 {
+		t.Errorf("nobody: %d", status)
+	}
+	_, secret, _ := strings.Cut(strings.TrimSpace(out), "#")
+	p, _, err := gate.UseLink(t.Context(), secret, auth.From{Remote: "127.0.0.1"})
+	if err != nil || p.ID != "u-boss" || !p.Half() {
+		t.Errorf("%+v %v", p, err)
+	}
+	if w, err := gate.Ways(t.Context(), "u-boss"); err != nil || w.Password {
+		t.Errorf("what let the boss in before: %+v %v", w, err)
+	}
+	notices, err := db.Notices(t.Context(), vital.DefaultSite, "u-boss", 0)
+	if err != nil || len(notices) != 2 {
+		t.Errorf("told: %+v %v", notices, err)
 	}
 }
