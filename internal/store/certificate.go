@@ -36,8 +36,8 @@ type Enrolment struct {
 	Used    vital.Instant
 }
 
-const selectCertificates = `SELECT site, serial, device, credential, name, fingerprint, issued, not_after, last_used, revoked, why
-	FROM certificate WHERE site = ?`
+const selectCertificates = `SELECT c.site, c.serial, c.device, c.credential, c.name, c.fingerprint, c.issued, c.not_after, c.last_used, c.revoked, c.why
+	FROM certificate c WHERE c.site = ?`
 
 func scanCertificate(scan func(...any) error, c *Certificate) error {
 	return scan(&c.Site, &c.Serial, &c.Device, &c.Credential, &c.Name, &c.Fingerprint, &c.Issued, &c.Expires, &c.LastUsed, &c.Revoked, &c.Why)
@@ -112,19 +112,19 @@ func (t *tx) putCertificate(site vital.Site, c Certificate) error {
 
 // CertificateByPrint returns the certificate with that fingerprint.
 func (d *DB) CertificateByPrint(ctx context.Context, site vital.Site, fingerprint string) (Certificate, error) {
-	return one(ctx, d.read, ask(selectCertificates, site).add(" AND fingerprint = ?", fingerprint), "certificate "+fingerprint, scanCertificate)
+	return one(ctx, d.read, ask(selectCertificates, site).add(" AND c.fingerprint = ?", fingerprint), "certificate "+fingerprint, scanCertificate)
 }
 
 // CertificatesOf lists the certificates of a device, newest first.
 func (d *DB) CertificatesOf(ctx context.Context, r Rows, device vital.DeviceID) ([]Certificate, error) {
-	q := ask(selectCertificates, r.Site).add(" AND device = ?", device).seesDevice(r, "device").add(" ORDER BY issued DESC, serial")
+	q := ask(selectCertificates, r.Site).add(" AND c.device = ?", device).seesDevice(r, "c.device").add(" ORDER BY c.issued DESC, c.serial")
 	return collect(ctx, d.read, q, scanCertificate)
 }
 
 // Certificates lists the certificates that count, the one that ends first before
 // the others.
 func (d *DB) Certificates(ctx context.Context, r Rows, now vital.Instant) ([]Certificate, error) {
-	q := ask(selectCertificates, r.Site).add(" AND revoked = 0 AND not_after > ?", now).seesDevice(r, "device").add(" ORDER BY not_after, serial")
+	q := ask(selectCertificates, r.Site).add(" AND c.revoked = 0 AND c.not_after > ?", now).seesDevice(r, "c.device").add(" ORDER BY c.not_after, c.serial")
 	return collect(ctx, d.read, q, scanCertificate)
 }
 

@@ -42,6 +42,12 @@ func life(t *testing.T, d *store.DB, patient, device string, problem vital.Insta
 	got(d.Observe(ctx, entry("patient.observe"), store.Observation{ID: "o-" + patient, Patient: p, At: t0 + 5, Note: "round"}))(t)
 	got(d.Annotate(ctx, entry("patient.annotate"), store.Annotation{ID: "n-" + patient, Patient: p, At: t0 + 6, Text: "remark"}))(t)
 	got(d.SetStandby(ctx, entry("patient.standby"), store.Standby{ID: "s-" + patient, Patient: p, Reason: "theatre", From: t0, Until: 1 << 60}))(t)
+	if patient[2:] == device[2:] { // nobody else has worn it
+		must(t, d.PutEnrolment(ctx, entry("device.enrolment"), store.Enrolment{Hash: []byte(device), Device: dev, Created: t0, Expires: t0 + 1000}))
+		must(t, d.EnrolCertificate(ctx, entry("device.enrol"), []byte(device), store.Certificate{
+			Serial: "s-" + device, Device: dev, Credential: vital.CredentialID("c-" + device), Fingerprint: device, Issued: t0 + 1, Expires: 1 << 50,
+		}))
+	}
 	must(t, d.PutEvidence(ctx, site, "al-"+patient, p, t0+9, []byte("evidence of "+patient)))
 	must(t, d.PutContact(ctx, entry("patient.write"), person.Contact{Patient: p, Name: "Contact of " + patient, Phone: "+4179", Detail: true}))
 	must(t, d.OpenPage(ctx, entry("alarm.emergency"), store.PageStep{
@@ -71,6 +77,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		"Wards":            func() (any, error) { return d.Wards(ctx, r) },
 		"Patients":         func() (any, error) { return d.Patients(ctx, r, "", "") },
 		"Devices":          func() (any, error) { return d.Devices(ctx, r, "") },
+		"Certificates":     func() (any, error) { return d.Certificates(ctx, r, t0) },
 		"LatestOf":         func() (any, error) { return d.LatestOf(ctx, r, nil) },
 		"Problems":         func() (any, error) { return d.Problems(ctx, r, 0) },
 		"Standbys":         func() (any, error) { return d.Standbys(ctx, r, t0+1) },
@@ -112,6 +119,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Patient "+n] = func() (any, error) { return d.Patient(ctx, r, p) }
 		all["Admissions "+n] = func() (any, error) { return d.Admissions(ctx, r, p) }
 		all["Device "+n] = func() (any, error) { return d.Device(ctx, r, dev) }
+		all["CertificatesOf "+n] = func() (any, error) { return d.CertificatesOf(ctx, r, dev) }
 		all["Samples "+n] = func() (any, error) { return d.Samples(ctx, r, q) }
 		all["Samples of device "+n] = func() (any, error) { return d.Samples(ctx, r, of) }
 		all["Buckets "+n] = func() (any, error) { return d.Buckets(ctx, r, of, 100) }
