@@ -45,11 +45,13 @@ func entry(action string) audit.Entry {
 	return audit.Entry{Site: site, At: now(), Who: "test", Action: action, Outcome: "done"}
 }
 
-// keepers are the keys of each store file, so that it can be opened again.
+// keepers are the keys of each test, so that a store file and its copies can be
+// opened again.
 var keepers sync.Map
 
-func keeperAt(path string) *seal.Keeper {
-	k, _ := keepers.LoadOrStore(path, seal.Ephemeral())
+func keeperOf(t testing.TB) *seal.Keeper {
+	name, _, _ := strings.Cut(t.Name(), "/")
+	k, _ := keepers.LoadOrStore(name, seal.Ephemeral())
 	return k.(*seal.Keeper)
 }
 
@@ -59,10 +61,10 @@ func open(t testing.TB, path string, log *journal.Memory) *rig {
 	ctx := t.Context()
 	r := &rig{t: t, path: path, log: log}
 	var err error
-	if r.db, err = store.Open(ctx, store.Options{DSN: "sqlite:" + path, Log: slog.New(slog.DiscardHandler), Backups: t.TempDir(), Keeper: keeperAt(path)}); err != nil {
+	if r.db, err = store.Open(ctx, store.Options{DSN: "sqlite:" + path, Log: slog.New(slog.DiscardHandler), Backups: t.TempDir(), Keeper: keeperOf(t)}); err != nil {
 		t.Fatal(err)
 	}
-	if r.ring, err = journal.OpenKeptRing(ctx, store.JournalKeys{Keeper: keeperAt(path)}, site, now); err != nil {
+	if r.ring, err = journal.OpenKeptRing(ctx, store.JournalKeys{Keeper: keeperOf(t)}, site, now); err != nil {
 		t.Fatal(err)
 	}
 	registry := &ingest.Registry{}

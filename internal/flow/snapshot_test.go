@@ -23,11 +23,11 @@ func TestASnapshotHoldsItsWholeFrame(t *testing.T) {
 	r.stop()
 
 	ctx := t.Context()
-	d, err := store.Open(ctx, store.Options{DSN: "sqlite:" + path, Backups: dir, Keeper: keeperAt(path)})
+	d, err := store.Open(ctx, store.Options{DSN: "sqlite:" + path, Backups: dir, Keeper: keeperOf(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := journal.OpenKeptRing(ctx, store.JournalKeys{Keeper: keeperAt(path)}, site, now)
+	ring, err := journal.OpenKeptRing(ctx, store.JournalKeys{Keeper: keeperOf(t)}, site, now)
 	if err != nil {
 		t.Fatal(err)
 	}
