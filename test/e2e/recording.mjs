@@ -3,6 +3,7 @@
 // usage: node recording.mjs VIGIL SERVER-URL MQTT-URL LINK RECORD.hea OUT.png
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { codeOf } from './member.mjs'
 const require = createRequire(new URL('../../web/package.json', import.meta.url))
 const { chromium } = require('playwright-core')
 
@@ -29,6 +30,8 @@ function must(condition, what) {
 try {
   await call('POST', '/session/link', { token: link })
   await call('POST', '/me/password', { old: '', new: 'a long pass phrase for a test' })
+  const { secret } = await call('POST', '/me/code', {})
+  await call('POST', '/me/code/confirm', { code: codeOf(secret) })
   const ward = await call('POST', '/wards', { name: 'Recording', zone: 'Europe/Zurich', kind: 'adult' })
   const bed = await call('POST', `/wards/${ward.id}/beds`, { label: '1', position: 1 })
   const patient = await call('POST', '/patients', {
