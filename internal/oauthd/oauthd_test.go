@@ -412,3 +412,24 @@ func TestAnAddressIsLimited(t *testing.T) {
 		t.Errorf("%d of 60 requests at once had to wait", waits)
 	}
 }
+
+// TestAProgramOnTheDesk: it comes back to any port of this machine, and to no
+// other path or machine.
+// Covers: O3
+func TestAProgramOnTheDesk(t *testing.T) {
+	w := newWorld(t)
+	app, _, err := w.gate.RegisterProgram(t.Context(), w.admin, auth.Program{
+		Name: "Desk", Kind: auth.PublicProgram, Redirects: []string{"http://127.0.0.1:5000/back", "http://[::1]:5000/back"}, Scopes: "openid",
+	})
+	w.ok(err)
+	for address, good := range map[string]bool{
+		"http://127.0.0.1:5000/back": true, "http://127.0.0.1:41234/back": true, "http://[::1]:7/back": true,
+		"http://127.0.0.1:5000/other": false, "http://127.0.0.2:5000/back": false, "http://localhost:5000/back": false, "https://127.0.0.1:5000/back": false,
+		"http://127.0.0.1.example.org:5000/back": false, "http://127.0.0.1:5000@evil.example.org/back": false,
+	} {
+		id, _, _ := w.request(w.wish(app.ID, "openid", "redirect_uri", address), "u-ann")
+		if (id != "") != good {
+			t.Errorf("%s: taken %v, want %v", address, id != "", good)
+		}
+	}
+}

@@ -4,6 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
@@ -224,6 +228,7 @@ func (p programs) Client(ctx context.Context, id string) (*goidc.Client, error) 
 		c.TokenAuthnMethod = goidc.AuthnMethodPrivateKeyJWT
 	case program.Kind == auth.PublicProgram:
 		c.TokenAuthnMethod, c.ApplicationType = goidc.AuthnMethodNone, goidc.ApplicationTypeNative
+		c.RedirectURIs = withoutPorts(program.Redirects)
 	case program.Hash != "":
 		c.TokenAuthnMethod = goidc.AuthnMethodSecretBasic
 	default:
@@ -231,4 +236,25 @@ func (p programs) Client(ctx context.Context, id string) (*goidc.Client, error) 
 	}
 	c.TokenIntrospectionAuthnMethod, c.TokenRevocationAuthnMethod = c.TokenAuthnMethod, c.TokenAuthnMethod
 	return c, nil
+}
+
+// withoutPorts adds to addresses on this machine the same without a port: a
+// program on a desk listens wherever there is room (RFC 8252, 7.3), and the
+// engine compares such addresses without their port.
+func withoutPorts(redirects []string) []string {
+	all := slices.Clone(redirects)
+	for _, r := range redirects {
+		u, err := url.Parse(r)
+		if err != nil {
+			continue
+		}
+		if ip := net.ParseIP(u.Hostname()); u.Scheme != "http" || ip == nil || !ip.IsLoopback() {
+			continue
+		}
+		if u.Host = u.Hostname(); strings.Contains(u.Host, ":") {
+			u.Host = "[" + u.Host + "]"
+		}
+		all = append(all, u.String())
+	}
+	return all
 }

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { demo, launch, open, violations } from './browser.mjs'
 import { watching } from './watching.mjs'
 import { accessPaths } from './access.mjs'
+import { programPaths } from './programs.mjs'
 
 const only = (process.argv[2] ?? '').split(',') // parts of names, with commas between
 const server = await demo(4)
@@ -381,6 +382,7 @@ const paths = {
 
   ...watching({ server, ward, beds, tabTo }),
   ...accessPaths({ server, beds }),
+  ...programPaths({ server, beds }),
 }
 
 let failed = 0
