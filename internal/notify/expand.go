@@ -11,8 +11,9 @@ import (
 	"github.com/vigilcare/vigil/vital"
 )
 
-// duty is what is known of who is on duty, for one pass.
+// duty is what is known of who is on duty, for one pass, or for those of a storm.
 type duty struct {
+	at       vital.Instant
 	covers   map[vital.WardID]store.Cover
 	zones    map[vital.WardID]*time.Location
 	channels map[vital.UserID][]store.Channel
@@ -27,13 +28,12 @@ func (w *Worker) expand(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	at := w.at()
-	d := &duty{covers: map[vital.WardID]store.Cover{}, zones: map[vital.WardID]*time.Location{}, channels: map[vital.UserID][]store.Channel{}}
+	d := w.onDuty(at)
 	var steps []store.PageStep
+	var stops []store.Call
 	for _, c := range calls {
 		if c.Kind == "stop" {
-			if err := w.store.Stop(ctx, w.site, c, at); err != nil {
-				return 0, err
-			}
+			stops = append(stops, c)
 			continue
 		}
 		step, err := w.begin(ctx, d, c, at)
@@ -42,10 +42,27 @@ func (w *Worker) expand(ctx context.Context) (int, error) {
 		}
 		steps = append(steps, step)
 	}
-	if len(steps) == 0 {
-		return len(calls), nil
+	if err := w.store.Stop(ctx, w.site, at, stops...); err != nil {
+		return 0, err
 	}
-	return len(calls), w.store.TakeUpPages(ctx, w.site, at, steps)
+	if len(steps) > 0 {
+		err = w.store.TakeUpPages(ctx, w.site, at, steps)
+	}
+	if err != nil || len(calls) < mostCalls {
+		w.duty = nil
+	}
+	return len(calls), err
+}
+
+// dutyLasts is how long what is known of who is on duty serves the passes of one
+// storm, ms: asking anew for every forty pages would take longer than the pages.
+const dutyLasts = 1000
+
+func (w *Worker) onDuty(at vital.Instant) *duty {
+	if w.duty == nil || at < w.duty.at || at-w.duty.at > dutyLasts {
+		w.duty = &duty{at: at, covers: map[vital.WardID]store.Cover{}, zones: map[vital.WardID]*time.Location{}, channels: map[vital.UserID][]store.Channel{}}
+	}
+	return w.duty
 }
 
 // begin makes the plan of a page and its first delivery.

@@ -139,6 +139,7 @@ type Worker struct {
 	senders map[string]Sender
 	keys    keys
 
+	duty    *duty // while a storm lasts; of Run alone
 	wake    chan struct{}
 	results chan outcome
 	running sync.WaitGroup

@@ -157,12 +157,21 @@ func (d *DB) scanErrand(ctx context.Context, site vital.Site) func(scan func(...
 // Due lists what is to be handed over by now, oldest first: of high priority, or
 // all the rest. What was being handed over and whose time is up is among it: the
 // one who did it has stopped in the middle.
-func (d *DB) Due(ctx context.Context, site vital.Site, at vital.Instant, high bool, limit int) ([]Errand, error) {
-	q := ask(selectErrands, site).when(high, " AND d.priority = ?", vital.High).when(!high, " AND d.priority < ?", vital.High).
-		add(" AND d.next_ms <= ? ORDER BY d.priority DESC, d.next_ms, d.id LIMIT ?", at, limit)
-	all, err := collect(ctx, d.read, q, d.scanErrand(ctx, site))
-	if err != nil {
-		return nil, fmt.Errorf("find what is to be sent: %w", err)
+func (d *DB) Due(ctx context.Context, site vital.Site, at vital.Instant, high bool, limit int) (all []Errand, err error) {
+	priorities := []vital.Priority{vital.High}
+	if !high {
+		priorities = []vital.Priority{vital.Medium, vital.Low, vital.NoPriority}
+	}
+	for _, priority := range priorities { // each is read from its index as far as it is wanted
+		if len(all) == limit {
+			break
+		}
+		q := ask(selectErrands, site).add(" AND d.priority = ? AND d.next_ms <= ? ORDER BY d.next_ms, d.id LIMIT ?", priority, at, limit-len(all))
+		some, err := collect(ctx, d.read, q, d.scanErrand(ctx, site))
+		if err != nil {
+			return nil, fmt.Errorf("find what is to be sent: %w", err)
+		}
+		all = append(all, some...)
 	}
 	return all, nil
 }

@@ -29,15 +29,23 @@ func (c Call) Hushed() bool {
 
 // Calls lists the pages that nobody has taken up, those of high priority first,
 // then the oldest.
-func (d *DB) Calls(ctx context.Context, site vital.Site, limit int) ([]Call, error) {
-	q := ask(`SELECT p.id, p.alarm, p.patient, p.ward, p.level, p.kind, p.priority, p.at, p.technical, COALESCE(a.bed, ''), COALESCE(a.body, '{}')
-		FROM page p LEFT JOIN alarm a ON a.site = p.site AND a.id = p.alarm
-		WHERE p.site = ? AND p.settled = 0 AND p.expanded = 0 ORDER BY p.priority DESC, p.at, p.id LIMIT ?`, site, limit)
-	all, err := collect(ctx, d.read, q, func(scan func(...any) error, c *Call) error {
-		return scan(&c.ID, &c.Alarm, &c.Patient, &c.Ward, &c.Level, &c.Kind, &c.Priority, &c.At, &c.Technical, &c.Bed, jsonOf[alarm.Alarm]{&c.Alert})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("find new pages: %w", err)
+func (d *DB) Calls(ctx context.Context, site vital.Site, limit int) (all []Call, err error) {
+	// One priority after the other: each is read from its index as far as it is
+	// wanted, however many wait.
+	for _, priority := range []vital.Priority{vital.High, vital.Medium, vital.Low, vital.NoPriority} {
+		if len(all) == limit {
+			break
+		}
+		q := ask(`SELECT p.id, p.alarm, p.patient, p.ward, p.level, p.kind, p.priority, p.at, p.technical, COALESCE(a.bed, ''), COALESCE(a.body, '{}')
+			FROM page p LEFT JOIN alarm a ON a.site = p.site AND a.id = p.alarm
+			WHERE p.site = ? AND p.priority = ? AND p.settled = 0 AND p.expanded = 0 ORDER BY p.at, p.id LIMIT ?`, site, priority, limit-len(all))
+		some, err := collect(ctx, d.read, q, func(scan func(...any) error, c *Call) error {
+			return scan(&c.ID, &c.Alarm, &c.Patient, &c.Ward, &c.Level, &c.Kind, &c.Priority, &c.At, &c.Technical, &c.Bed, jsonOf[alarm.Alarm]{&c.Alert})
+		})
+		if err != nil {
+			return nil, fmt.Errorf("find new pages: %w", err)
+		}
+		all = append(all, some...)
 	}
 	return all, nil
 }
@@ -219,10 +227,28 @@ func (t *tx) pageStep(e audit.Entry, s PageStep, at vital.Instant) error {
 	return t.audit(e)
 }
 
-// Stop ends every page of the alarm of a stop page that is not younger, cancels
+// Stop ends every page of the alarms of stop pages that is not younger, cancels
 // what has not gone out, notes who acknowledged, and adds a short message to
 // those channels that can put it in the place of the one they showed.
-func (d *DB) Stop(ctx context.Context, site vital.Site, stop Call, at vital.Instant) error {
+func (d *DB) Stop(ctx context.Context, site vital.Site, at vital.Instant, stops ...Call) error {
+	if len(stops) == 0 {
+		return nil
+	}
+	err := d.transact(ctx, func(t *tx) error {
+		for _, stop := range stops {
+			if err := t.stop(site, stop, at); err != nil {
+				return fmt.Errorf("of alarm %s: %w", stop.Alarm, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("stop the pages: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) stop(site vital.Site, stop Call, at vital.Instant) error {
 	a := stop.Alert
 	by, why := "", "not needed any more"
 	switch {
@@ -237,45 +263,39 @@ func (d *DB) Stop(ctx context.Context, site vital.Site, stop Call, at vital.Inst
 	if !stop.Hushed() {
 		upTo-- // what was told in the same millisecond may be what came after it
 	}
-	err := d.transact(ctx, func(t *tx) error {
-		n, err := t.exec("UPDATE page SET expanded = $1, settled = $2 WHERE site = $3 AND id = $4 AND settled = 0", at, at, site, stop.ID)
-		if err != nil || n == 0 {
-			return err
-		}
-		pages := "SELECT p.id FROM page p WHERE p.site = $1 AND p.alarm = $2 AND p.at <= $3 AND p.kind <> 'emergency'"
-		if by != "" {
-			if _, err := t.exec(`UPDATE delivery SET state = $4, changed = $5, reason = '' WHERE site = $1 AND page IN (`+pages+`) AND person = $6
-				AND state IN ('queued', 'handing-over', 'handed-over', 'delivered', 'seen')`, site, stop.Alarm, upTo, Acknowledged, at, by); err != nil {
-				return err
-			}
-		}
-		if _, err := t.exec(`UPDATE delivery SET state = $4, changed = $5, reason = $6 WHERE site = $1 AND page IN (`+pages+`) AND state = 'queued'`,
-			site, stop.Alarm, upTo, Cancelled, at, why); err != nil {
-			return err
-		}
-		if _, err := t.exec(`UPDATE paging SET ended = $4, outcome = $5 WHERE site = $1 AND page IN (`+pages+`) AND ended = 0`,
-			site, stop.Alarm, upTo, at, why); err != nil {
-			return err
-		}
-		told, err := collect(t.ctx, t.sql, ask(selectDeliveries, site).add(` AND d.alarm = ? AND p.at <= ? AND p.kind NOT IN ('stop', 'emergency') AND d.replaces = ?
-			AND d.state IN ('handed-over', 'delivered', 'seen', 'acknowledged') ORDER BY d.at, d.id`, stop.Alarm, upTo, true), t.d.scanDelivery(t.ctx, site))
-		if err != nil {
-			return err
-		}
-		for _, v := range told {
-			v.Page, v.Priority, v.State, v.At, v.Next, v.Reason = stop.ID, vital.Low, Queued, at, at, ""
-			if err := t.addDelivery(site, v); err != nil {
-				return err
-			}
-		}
-		_, err = t.exec("UPDATE page SET settled = $4, expanded = CASE WHEN expanded > 0 THEN expanded ELSE $4 END WHERE site = $1 AND alarm = $2 AND at <= $3 AND settled = 0 AND kind <> 'emergency'",
-			site, stop.Alarm, upTo, at)
+	n, err := t.exec("UPDATE page SET expanded = $1, settled = $2 WHERE site = $3 AND id = $4 AND settled = 0", at, at, site, stop.ID)
+	if err != nil || n == 0 {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("stop the pages of alarm %s: %w", stop.Alarm, err)
 	}
-	return nil
+	pages := "SELECT p.id FROM page p WHERE p.site = $1 AND p.alarm = $2 AND p.at <= $3 AND p.kind <> 'emergency'"
+	if by != "" {
+		if _, err := t.exec(`UPDATE delivery SET state = $4, changed = $5, reason = '' WHERE site = $1 AND page IN (`+pages+`) AND person = $6
+			AND state IN ('queued', 'handing-over', 'handed-over', 'delivered', 'seen')`, site, stop.Alarm, upTo, Acknowledged, at, by); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(`UPDATE delivery SET state = $4, changed = $5, reason = $6 WHERE site = $1 AND page IN (`+pages+`) AND state = 'queued'`,
+		site, stop.Alarm, upTo, Cancelled, at, why); err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE paging SET ended = $4, outcome = $5 WHERE site = $1 AND page IN (`+pages+`) AND ended = 0`,
+		site, stop.Alarm, upTo, at, why); err != nil {
+		return err
+	}
+	told, err := collect(t.ctx, t.sql, ask(selectDeliveries, site).add(` AND d.alarm = ? AND p.at <= ? AND p.kind NOT IN ('stop', 'emergency') AND d.replaces = ?
+		AND d.state IN ('handed-over', 'delivered', 'seen', 'acknowledged') ORDER BY d.at, d.id`, stop.Alarm, upTo, true), t.d.scanDelivery(t.ctx, site))
+	if err != nil {
+		return err
+	}
+	for _, v := range told {
+		v.Page, v.Priority, v.State, v.At, v.Next, v.Reason = stop.ID, vital.Low, Queued, at, at, ""
+		if err := t.addDelivery(site, v); err != nil {
+			return err
+		}
+	}
+	_, err = t.exec("UPDATE page SET settled = $4, expanded = CASE WHEN expanded > 0 THEN expanded ELSE $4 END WHERE site = $1 AND alarm = $2 AND at <= $3 AND settled = 0 AND kind <> 'emergency'",
+		site, stop.Alarm, upTo, at)
+	return err
 }
 
 // OpenPage begins a page that no alarm wrote: a test, or an emergency call.

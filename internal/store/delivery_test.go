@@ -164,7 +164,7 @@ func TestStop(t *testing.T) {
 			t.Fatalf("calls: %+v", calls)
 		}
 		for range 2 {
-			must(t, d.Stop(ctx, site, calls[0], t0+22))
+			must(t, d.Stop(ctx, site, t0+22, calls[0]))
 		}
 		states := map[string]string{}
 		for _, s := range got(d.DeliveriesOf(ctx, everything, "al-1"))(t) {
@@ -189,7 +189,7 @@ func TestStop(t *testing.T) {
 				if !c.Hushed() {
 					t.Error("an alarm that is acknowledged is told")
 				}
-				must(t, d.Stop(ctx, site, c, t0+41))
+				must(t, d.Stop(ctx, site, t0+41, c))
 			}
 		}
 		if v := got(d.Delivery(ctx, site, second.ID))(t); v.State != store.Acknowledged {

@@ -62,30 +62,38 @@ type expectation struct{ table, stat string }
 
 // expectations are those of every index, by its name.
 func expectations(ctx context.Context, q querier) (map[string]expectation, error) {
-	rows, err := q.QueryContext(ctx, `SELECT m.name, l.name, l."unique", l.partial, group_concat(c.name, ' ') FROM sqlite_master m, pragma_index_list(m.name) l, pragma_index_info(l.name) c
-		WHERE m.type = 'table' GROUP BY m.name, l.name, l."unique", l.partial`)
+	rows, err := q.QueryContext(ctx, `SELECT m.name, l.name, l."unique", COALESCE((SELECT x.sql FROM sqlite_master x WHERE x.name = l.name), ''), group_concat(c.name, ' ')
+		FROM sqlite_master m, pragma_index_list(m.name) l, pragma_index_info(l.name) c
+		WHERE m.type = 'table' GROUP BY m.name, l.name, l."unique"`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	all := map[string]expectation{}
 	for rows.Next() {
-		var table, index, columns string
-		var unique, partial bool
-		if err := rows.Scan(&table, &index, &unique, &partial, &columns); err != nil {
+		var table, index, text, columns string
+		var unique bool
+		if err := rows.Scan(&table, &index, &unique, &text, &columns); err != nil {
 			return nil, err
 		}
-		all[index] = expectation{table, expected(strings.Fields(columns), unique, partial)}
+		conditions := 0
+		if _, where, ok := strings.Cut(text, " WHERE "); ok {
+			conditions = 1 + strings.Count(where, " AND ")
+		}
+		all[index] = expectation{table, expected(strings.Fields(columns), unique, conditions)}
 	}
 	return all, rows.Err()
 }
 
 // expected is how many rows there are, and how many agree in the first column, in
-// the first two, and so on.
-func expected(columns []string, unique, partial bool) string {
+// the first two, and so on. Each condition of an index leaves fewer.
+func expected(columns []string, unique bool, conditions int) string {
 	rows, second := expectedRows, expectedSecond
-	if partial {
+	if conditions > 0 {
 		rows, second = expectedPartial, expectedSecond/10
+	}
+	for range conditions - 1 {
+		rows, second = rows/10, second/10
 	}
 	stat := []int{rows}
 	for i, c := range columns {
