@@ -51,7 +51,7 @@ func (f *Flow) openPartition(ctx context.Context, number uint16) (*partition, er
 	p := &partition{
 		f: f, number: number, epoch: epoch, board: watch.NewBoard(rule.Default()),
 		heads: map[headKey]*store.Head{}, waveHeads: map[int64]*store.WaveHead{}, series: map[int64]store.Series{},
-		reached: map[uint16]reach{}, latest: map[latestKey]struct{}{}, sent: map[vital.DeviceID]*store.DeviceSeen{}, marked: map[uint16]uint64{}, reworded: map[string]alarm.Alarm{}, applied: mark.Applied, seen: mark.SnapshotAt,
+		reached: map[uint16]reach{}, latest: map[latestKey]struct{}{}, sent: map[vital.DeviceID]*store.DeviceSeen{}, marked: map[uint16]uint64{}, reworded: map[string]alarm.Alarm{}, ahead: map[string]alarm.Alarm{}, applied: mark.Applied, seen: mark.SnapshotAt, stored: mark.SnapshotAt,
 	}
 	if len(mark.Snapshot) == 0 {
 		return p, nil
@@ -122,7 +122,7 @@ func (p *partition) restore(body []byte) error {
 	if s.Reached != nil {
 		p.reached = s.Reached
 	}
-	p.control, p.saved = s.Control, s.Saved
+	p.control, p.settled, p.saved = s.Control, s.Control, s.Saved
 	return nil
 }
 
@@ -138,7 +138,7 @@ func (p *partition) run(ctx context.Context) error {
 	} else {
 		caught = p.f.caught.Done
 	}
-	frames := make(chan journal.Frame, batchFrames)
+	frames := make(chan journal.Frame, 4*batchFrames)
 	reader, err := p.f.reader(journal.Readings, p.number)
 	if err != nil {
 		return err
@@ -157,29 +157,70 @@ func (p *partition) run(ctx context.Context) error {
 		cancel(err)
 	}()
 	for {
+		var next *journal.Frame
 		select {
-		case <-ctx.Done():
+		case f := <-frames:
+			next = &f
+		default:
+		}
+		if next == nil && (len(p.queue) == 0 || p.behind(ctx)) {
+			var soon <-chan time.Time // what is judged waits for the frames that are being read, not for those that will be written
+			if len(p.queue) > 0 {
+				soon = time.After(2 * time.Millisecond)
+			}
+			select {
+			case <-ctx.Done():
+			case <-soon:
+			case f := <-frames:
+				next = &f
+			}
+		}
+		if ctx.Err() != nil {
 			if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 				return err
 			}
 			return nil
-		case f := <-frames:
-			if err := p.batch(ctx, f, frames); err != nil {
-				return err
-			}
-			if p.seen >= last && caught != nil {
-				caught()
-				caught = func() {}
-			}
+		}
+		if err := p.batch(ctx, next, frames); err != nil {
+			return err
+		}
+		if p.seen >= last && caught != nil {
+			caught()
+			caught = func() {}
 		}
 	}
 }
 
-// batch applies first and what waits behind it, and commits once. It ends at the
-// applied mark, so that no batch is half repeated.
-func (p *partition) batch(ctx context.Context, first journal.Frame, more <-chan journal.Frame) error {
+// batch judges first and what waits behind it, and commits once: all of it, or as
+// much of what waits as makes a short transaction. first nil: there is nothing new.
+func (p *partition) batch(ctx context.Context, first *journal.Frame, more <-chan journal.Frame) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		p.judged = time.Now()
+	}
+	if first != nil && p.alarmsWaiting() < mostWaiting {
+		if err := p.judge(ctx, *first, more); err != nil {
+			return err
+		}
+	}
+	if len(p.queue) > 0 && time.Since(p.judged) < judgeFirst && p.behind(ctx) {
+		return nil // what comes may be more urgent
+	}
+	p.judged = time.Now()
+	return p.commit(ctx)
+}
+
+// behind reports whether frames wait to be judged: more than the one that is just
+// being written.
+func (p *partition) behind(ctx context.Context) bool {
+	_, last, err := p.f.o.Log.Bounds(ctx, journal.Readings, p.number)
+	return err == nil && p.seen+1 < last
+}
+
+// judge applies first and what waits behind it. It ends at the applied mark, so
+// that no batch is half repeated, and when alarms have waited for it long enough.
+func (p *partition) judge(ctx context.Context, first journal.Frame, more <-chan journal.Frame) error {
 	frames := []opened{{frame: first}}
 	for len(frames) < batchFrames && frames[len(frames)-1].frame.Seq != p.applied {
 		select {
@@ -193,16 +234,18 @@ func (p *partition) batch(ctx context.Context, first journal.Frame, more <-chan 
 	if err := p.open(ctx, frames); err != nil {
 		return err
 	}
-	for _, f := range frames {
+	for i, f := range frames {
 		if err := p.apply(ctx, f, len(frames) > 1); err != nil {
 			return err
 		}
+		behind := i < len(frames)-1
+		if behind && !p.board.Alarmed() {
+			continue
+		}
+		if err := p.cut(ctx, behind); err != nil {
+			return err
+		}
 	}
-	update, err := p.finish(ctx)
-	if err != nil {
-		return err
-	}
-	p.show(&update)
 	return nil
 }
 
@@ -283,8 +326,15 @@ func (p *partition) park(ctx context.Context) error {
 		return nil
 	}
 	p.effects.snapshot, p.effects.now = true, true
-	_, err := p.finish(ctx)
-	return err
+	if err := p.cut(ctx, false); err != nil {
+		return err
+	}
+	for len(p.queue) > 0 {
+		if err := p.commit(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reader opens a reader that reports what is broken.

@@ -38,7 +38,7 @@ func (f *Flow) applied(ctx context.Context, id int64) error {
 		all := true
 		for _, p := range f.parts {
 			p.mu.RLock()
-			all = all && p.control >= id
+			all = all && p.settled >= id
 			p.mu.RUnlock()
 		}
 		if all {

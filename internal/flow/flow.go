@@ -31,7 +31,10 @@ const (
 	waveAge       = time.Minute
 	// batchFrames bounds how many frames one transaction covers, so that a long
 	// catch-up still commits often.
-	batchFrames = 256
+	batchFrames = 64
+	// frameRecords bounds a frame of readings, so that what it does makes a short
+	// transaction even when every one of them is an alarm.
+	frameRecords = 512
 )
 
 // Options is what a Flow needs.
@@ -111,6 +114,7 @@ func New(ctx context.Context, o Options) (*Flow, error) {
 		}
 		w, err := journal.OpenWriter(ctx, journal.WriterOptions{
 			Log: o.Log, Keys: o.Keys, Site: o.Site, Stream: journal.Readings, Partition: uint16(n), Epoch: p.epoch, Now: f.now,
+			Limits: journal.Limits{Records: frameRecords},
 		})
 		if err != nil {
 			return nil, vital.Errorf(vital.KindOf(err), "open the writer of readings %d: %w", n, err)

@@ -29,9 +29,31 @@ func (f *Flow) Samples(ctx context.Context, rows store.Rows, q store.Query) ([]s
 				open = append(open, t)
 			}
 		}
+		for i := range p.queue {
+			for _, c := range p.queue[i].batch.Chunks {
+				s := p.series[c.Series]
+				if !wants(q, s) || c.To < q.From || c.From >= q.To {
+					continue
+				}
+				samples, err := store.DecodeChunk(c.Body)
+				if err != nil {
+					unlock()
+					return nil, err
+				}
+				t := store.Track{Series: s}
+				for _, x := range samples {
+					if x.Effective >= q.From && x.Effective < q.To {
+						t.Samples = append(t.Samples, x)
+					}
+				}
+				if len(t.Samples) > 0 {
+					open = append(open, t)
+				}
+			}
+		}
 	}
-	// The store is asked while the partitions stand still: a chunk is either open
-	// or committed, never neither.
+	// The store is asked while the partitions stand still: a chunk is open, or
+	// waits for the store, or is in it; never none of them.
 	stored, err := f.db.Samples(ctx, rows, q)
 	unlock()
 	if err != nil {
@@ -75,6 +97,23 @@ func (f *Flow) Waves(ctx context.Context, rows store.Rows, q store.Query) ([]vit
 			}
 			for _, w := range h.Waveforms() {
 				if end := w.Start + int64(len(w.Samples))*1_000_000_000/int64(max(w.MilliHz, 1)); end > int64(q.From)*1000 && w.Start < int64(q.To)*1000 {
+					open = append(open, w)
+				}
+			}
+		}
+		for i := range p.queue {
+			for _, b := range p.queue[i].batch.Waves {
+				s := p.series[b.Series]
+				if !wants(q, s) || b.To <= int64(q.From)*1000 || b.From >= int64(q.To)*1000 {
+					continue
+				}
+				packets, err := store.DecodeWave(b)
+				if err != nil {
+					unlock()
+					return nil, err
+				}
+				for _, w := range packets {
+					w.Site, w.Patient, w.Device, w.Metric, w.Unit, w.Decoder = s.Site, s.Patient, s.Device, s.Metric, s.Unit, s.Decoder
 					open = append(open, w)
 				}
 			}

@@ -264,7 +264,7 @@ func (f *Flow) Lag(s journal.Stream, partition uint16, last uint64) uint64 {
 	} else {
 		p := f.parts[partition]
 		p.mu.RLock()
-		done = p.seen
+		done = p.stored
 		p.mu.RUnlock()
 	}
 	if done > last {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/vigilcare/vigil/alarm"
 	"github.com/vigilcare/vigil/internal/ingest"
@@ -32,14 +33,20 @@ type partition struct {
 	reached   map[uint16]reach                     // by raw partition: the newest source recorded here
 	marked    map[uint16]uint64                    // by raw partition: the newest frame with a mark
 	control   int64                                // newest control applied
+	settled   int64                                // newest control whose effects are in the store
 	applied   uint64                               // last frame whose effects are in the store
 	seen      uint64                               // last frame applied in memory
+	stored    uint64                               // last frame of which nothing waits for the store
+	judged    time.Time                            // since when what waits for the store has waited
 	saved     vital.Instant                        // when the snapshot was taken, by tick
 	ticked    vital.Instant                        // the last tick applied
 	latest    map[latestKey]struct{}               // changed since the last tick
 	sent      map[vital.DeviceID]*store.DeviceSeen // what devices sent since the last tick
 	reworded  map[string]alarm.Alarm               // alarms whose text alone changed since the last commit
 	effects   effects
+	queue     []waiting              // judged and not stored yet, oldest first
+	ahead     map[string]alarm.Alarm // stored before its turn in the queue: as it is now
+	snap      bool                   // a snapshot is due once the queue is empty
 	shown     shown
 	breath    breath
 }
@@ -371,57 +378,6 @@ func (p *partition) reassign(body []byte) error {
 func (p *partition) inOrder() {
 	slices.SortStableFunc(p.effects.batch.Chunks, func(a, b store.Chunk) int { return cmp.Compare(a.Series, b.Series) })
 	slices.SortStableFunc(p.effects.batch.Waves, func(a, b store.WaveBlock) int { return cmp.Compare(a.Series, b.Series) })
-}
-
-// finish drains the board into the effects and commits what is due. Up to the
-// applied mark the effects are in the store already and are dropped.
-func (p *partition) finish(ctx context.Context) (watch.Update, error) {
-	drained := p.board.Drain()
-	e := &p.effects
-	e.update.Values, e.update.Watches = drained.Values, drained.Watches
-	p.tell(drained.Effects)
-	for _, v := range drained.Values {
-		p.latest[latestKey{v.Patient, v.Metric}] = struct{}{}
-	}
-	for _, g := range drained.Gaps {
-		e.batch.Gaps = append(e.batch.Gaps, store.Gap{
-			Patient: g.Patient, Metric: g.Metric, From: g.From, To: g.To, State: string(g.State), Kind: string(g.Kind), Cause: g.Cause,
-		})
-	}
-	for _, s := range drained.Spans {
-		e.batch.Spans = append(e.batch.Spans, store.Span{
-			Patient: s.Patient, Metric: s.Metric, Kind: string(s.Kind), Every: s.Every, From: s.From, To: s.To, Ended: string(s.Ended),
-		})
-	}
-	update := e.update
-	if p.seen <= p.applied {
-		p.effects = effects{}
-		return watch.Update{}, nil
-	}
-	b := &e.batch
-	due := e.now || len(b.Chunks)+len(b.Waves)+len(b.Events)+len(b.Gaps)+len(b.Spans)+len(b.Problems)+len(b.Controls)+len(b.Alarms)+len(b.Deeds) > 0
-	if !due {
-		p.effects = effects{}
-		return update, nil
-	}
-	if e.now {
-		p.writeLatest(b)
-	}
-	p.writeReworded(b)
-	if e.snapshot {
-		body, err := p.snapshot()
-		if err != nil {
-			return watch.Update{}, err
-		}
-		b.Snapshot = body
-	}
-	b.Site, b.Partition, b.Epoch, b.Applied = p.f.site, p.number, p.epoch, p.seen
-	if err := p.f.db.Commit(ctx, *b); err != nil {
-		return watch.Update{}, vital.Errorf(vital.KindOf(err), "commit readings %d up to frame %d: %w", p.number, p.seen, err)
-	}
-	p.applied = p.seen
-	p.effects = effects{}
-	return update, nil
 }
 
 func (p *partition) writeLatest(b *store.Batch) {

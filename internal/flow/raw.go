@@ -99,10 +99,10 @@ func (r *rawPartition) batch(ctx context.Context, first journal.Frame, more <-ch
 	if err := w.wait(); err != nil {
 		return vital.Errorf(vital.KindOf(err), "record the readings of raw %d frame %d: %w", r.number, r.done, err)
 	}
-	r.reached.Store(r.done) // not before: what is under way is not done
 	for _, i := range w.infos {
 		r.f.tell(i)
 	}
+	r.reached.Store(r.done) // not before: what is under way is not done
 	if now := r.f.now(); now.Sub(r.savedAt) >= snapshotEvery/6 {
 		r.savedAt = now
 		return r.mark(ctx)

@@ -18,6 +18,7 @@ import (
 type Limits struct {
 	Frame    int           // bytes of one frame; 512 KiB. A lost frame loses no more
 	Record   int           // bytes of one body; 256 KiB. Larger bodies are blobs
+	Records  int           // of one frame; 0: as many as fit
 	Queue    int64         // bytes waiting for a frame before Append blocks; 8 MiB
 	Attempt  time.Duration // wait for the log's answer before asking what became of the frame; 5 s
 	Patience time.Duration // wait for a log that gives no clear answer before giving up; 30 s
@@ -247,7 +248,7 @@ func (w *Writer) refusal() error {
 func (w *Writer) open(bytes int) *batch {
 	if n := len(w.waiting); n > 0 {
 		b := w.waiting[n-1]
-		if !b.whole && frameSize(w.Site, len(b.records)+1, b.bytes+bytes) <= w.Limits.Frame {
+		if !b.whole && (w.Limits.Records == 0 || len(b.records) < w.Limits.Records) && frameSize(w.Site, len(b.records)+1, b.bytes+bytes) <= w.Limits.Frame {
 			return b
 		}
 	}

@@ -287,6 +287,9 @@ func (b *Board) touch(id vital.PatientID, metric string) {
 	m[metric] = struct{}{}
 }
 
+// Alarmed reports whether something happened to an alarm since the last Drain.
+func (b *Board) Alarmed() bool { return len(b.effects) > 0 }
+
 // Drain returns what changed since the last call.
 func (b *Board) Drain() Drained {
 	var d Drained
