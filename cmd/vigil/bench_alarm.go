@@ -52,7 +52,9 @@ type alarmFigures struct {
 	Ratio       *float64 `json:"ratio,omitempty"` // peer_p99_ms / p99_ms
 	Storm       int      `json:"storm_devices,omitempty"`
 	StormHow    string   `json:"storm_how,omitempty"`
-	StormRaised *int     `json:"storm_raised,omitempty"`
+	StormRaised *int     `json:"storm_raised,omitempty"` // patients whose alarm came
+	StormMissed *int     `json:"storm_missed,omitempty"`
+	StormTwice  *int     `json:"storm_duplicate,omitempty"`
 	StormMillis *float64 `json:"storm_ms,omitempty"` // until the last of the storm was on the socket
 	Arrest      *float64 `json:"arrest_delay_ms,omitempty"`
 }
@@ -204,6 +206,8 @@ func (b bench) reportAlarm(f alarmFigures) error {
 		{"  p50", "ms", f.PeerP50},
 		{"  p99", "ms", f.PeerP99},
 		{"storm: alarms that came", "", count(f.StormRaised)},
+		{"  missed", "", count(f.StormMissed)},
+		{"  twice", "", count(f.StormTwice)},
 		{"storm: until the last of them", "ms", f.StormMillis},
 		{"storm: delay of the arrest", "ms", f.Arrest},
 	} {
