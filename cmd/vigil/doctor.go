@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -84,20 +85,41 @@ func examineData(c config) finding {
 }
 
 func examineKey(c config) finding {
-	f := finding{what: "root key"}
-	path := filepath.Join(c.Data, "root.key")
+	f := finding{what: "keys"}
+	place, err := c.rootPlace()
+	if err != nil {
+		f.said = err.Error()
+		return f
+	}
+	path := place.Path()
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		f.ok, f.said = true, "not there yet: the first start makes it"
+		f.ok, f.said = true, "not there yet: the first start makes them"
 	case err != nil:
 		f.said = err.Error()
-	case info.Mode().Perm()&0o077 != 0:
+	case info.Mode().Perm()&0o007 != 0:
 		f.said = fmt.Sprintf("%s can be read by others: chmod 600 %s", path, path)
 	default:
-		f.ok, f.said = true, path+" (keep a copy of it apart from the backups: without it nothing can be read)"
+		f.ok, f.said = true, path+" and the key folder (keep copies of both apart from the backups: without them nothing can be read)"
+	}
+	if left, err := filepath.Glob(filepath.Join(c.Data, "backups", "vigil-schema*.db")); err == nil && f.ok {
+		for _, copied := range left {
+			if _, before, _ := strings.Cut(filepath.Base(copied), "schema"); schemaIn(before) < sealedSince {
+				f.ok, f.said = false, copied+" is from before names were sealed and holds them readable: remove it once you are content"
+			}
+		}
 	}
 	return f
+}
+
+// sealedSince is the first schema whose names are sealed.
+const sealedSince = 12
+
+// schemaIn reads the schema off the name of a copy made before a migration.
+func schemaIn(name string) (n int) {
+	fmt.Sscanf(name, "%d", &n)
+	return n
 }
 
 // existing returns the directory itself or its nearest parent that exists.

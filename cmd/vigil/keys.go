@@ -103,6 +103,11 @@ func (n *node) forgotten(ctx context.Context) error {
 	if err := n.ring.Reload(ctx); err != nil {
 		return err
 	}
+	if n.config.Downtime != sheetsOff {
+		if err := n.writeSheets(ctx, n.config.downtime()); err != nil {
+			return err
+		}
+	}
 	return n.maker.Stones(ctx)
 }
 

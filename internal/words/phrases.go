@@ -43,6 +43,8 @@ var Phrases = []Phrase{
 	{"title.channel", "Messages do not go out", "Meldungen gehen nicht hinaus"},
 	{"title.sentinel", "Sentinel silent", "Wächter still"},
 	{"title.sheets", "Downtime sheets are not written", "Ausfallblätter werden nicht geschrieben"},
+	{"title.keys", "Keys are not safe", "Schlüssel sind nicht sicher"},
+	{"text.keys", "The keys are not where a restart needs them: put their copy back before anything is restarted", "Die Schlüssel sind nicht dort, wo ein Neustart sie braucht: Legen Sie ihre Kopie zurück, bevor etwas neu gestartet wird"},
 	{"text.nobody", "A page found nobody on duty who can be reached. Assign the beds, or name a supervisor in the chain.", "Ein Ruf fand niemanden im Dienst, der erreichbar ist. Teilen Sie die Betten zu, oder nennen Sie in der Kette eine Aufsicht."},
 	{"text.sheets", "The downtime sheets are older than they say: they cannot be written", "Die Ausfallblätter sind älter, als sie sagen: Sie können nicht geschrieben werden"},
 	{"text.limit-lapsed", "the patient's own limit has run out", "die eigene Grenze des Patienten ist abgelaufen"},

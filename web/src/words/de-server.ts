@@ -29,6 +29,7 @@ export const serverDeutsch: Record<keyof typeof english, Phrase> = {
   'server.cause.comes': 'es kommt nichts',
   'server.cause.unplanned': 'von diesem Patienten wird nichts erwartet',
   'server.cause.later': 'gemessen und später gesendet',
+  'server.text.keys': 'Die Schlüssel sind nicht dort, wo ein Neustart sie braucht: Legen Sie ihre Kopie zurück, bevor etwas neu gestartet wird',
   'server.text.nobody': 'Ein Ruf fand niemanden im Dienst, der erreichbar ist. Teilen Sie die Betten zu, oder nennen Sie in der Kette eine Aufsicht.',
   'server.text.sheets': 'Die Ausfallblätter sind älter, als sie sagen: Sie können nicht geschrieben werden',
   'server.text.limit-lapsed': 'die eigene Grenze des Patienten ist abgelaufen',

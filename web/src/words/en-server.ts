@@ -26,6 +26,7 @@ export const server = {
   'server.cause.comes': 'nothing comes',
   'server.cause.unplanned': 'nothing is expected of this patient',
   'server.cause.later': 'measured, and sent later',
+  'server.text.keys': 'The keys are not where a restart needs them: put their copy back before anything is restarted',
   'server.text.nobody': 'A page found nobody on duty who can be reached. Assign the beds, or name a supervisor in the chain.',
   'server.text.sheets': 'The downtime sheets are older than they say: they cannot be written',
   'server.text.limit-lapsed': 'the patient\'s own limit has run out',
