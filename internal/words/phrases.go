@@ -112,6 +112,30 @@ var Phrases = []Phrase{
 	{"packet.not-member", "is not a member of the format here: not read", "gehört hier nicht zum Format: nicht gelesen"},
 	{"packet.quality", "quality has bits that are not known: kept as questionable", "die Güte hat unbekannte Bits: als fraglich behalten"},
 
+	// Why somebody is not let in, or may not do it.
+	{"in.first", "sign in first", "melden Sie sich zuerst an"},
+	{"in.ended", "the session has ended: sign in again", "die Sitzung ist zu Ende: Melden Sie sich wieder an"},
+	{"in.code-wrong", "code: wrong, or used already: wait for the next one", "der Code ist falsch oder schon gebraucht: Warten Sie auf den nächsten"},
+	{"in.code-other", "code: it is not the one that the app shows now; is the phone's clock right?", "das ist nicht der Code, den die App jetzt zeigt; geht die Uhr des Telefons richtig?"},
+	{"in.code-there", "there is a code generator already: remove it first", "es gibt schon einen Code-Generator: Entfernen Sie ihn zuerst"},
+	{"in.code-begin", "there is no code generator to confirm: begin again", "es gibt keinen Code-Generator zu bestätigen: Beginnen Sie von vorn"},
+	{"in.code-none", "this account has no code generator", "dieses Konto hat keinen Code-Generator"},
+	{"in.last", "this is the last way in: add another one first", "das ist der letzte Weg hinein: Fügen Sie zuerst einen anderen hinzu"},
+	{"in.own-rights", "an administrator cannot take the own rights away: let another one do it", "eine Verwaltungsperson kann sich die eigenen Rechte nicht nehmen: Lassen Sie es eine andere tun"},
+	{"in.own-account", "nobody recovers the own account: another administrator makes the link, or `vigil user link` at the server", "niemand stellt das eigene Konto wieder her: Eine andere Verwaltungsperson macht den Link, oder `vigil user link` am Server"},
+	{"in.old-password", "old password: it is not the one in use", "das alte Passwort ist nicht das jetzige"},
+	{"in.guess", "password: too easy to guess", "das Passwort ist zu leicht zu erraten"},
+	{"in.took-long", "this sign-in took too long: begin again", "diese Anmeldung dauerte zu lange: Beginnen Sie von vorn"},
+	{"in.took-too-long", "this took too long: try again", "das dauerte zu lange: Versuchen Sie es noch einmal"},
+	{"in.passkey-other", "credential: this passkey is not one that can be used here", "diesen Passkey kann man hier nicht verwenden"},
+	{"in.passkey-name", "passkeys need a name that this server is known by: open it by that name, or as localhost", "Passkeys brauchen einen Namen, unter dem man diesen Server kennt: Öffnen Sie ihn mit diesem Namen oder als localhost"},
+	{"in.identity", "nobody here is linked to this identity: ask an administrator", "hier ist niemand mit dieser Identität verbunden: Fragen Sie die Verwaltung"},
+	{"backup.runs", "a backup is being made already", "es wird schon gesichert"},
+	{"backup.folder", "no folder for backups is configured: start the server with --backup-dir", "es ist kein Ordner für Sicherungen eingestellt: Starten Sie den Server mit --backup-dir"},
+	{"backup.cluster", "the journal lies on a cluster: back it up there (nats stream backup), after the store", "das Journal liegt auf einem Cluster: Sichern Sie es dort (nats stream backup), nach dem Speicher"},
+	{"keys.none", "this server has no keys", "dieser Server hat keine Schlüssel"},
+	{"cert.none", "this server has no authority for certificates", "dieser Server hat keine Ausgabestelle für Zertifikate"},
+
 	// Sentences with something in them; the first that fits counts.
 	{"cause.unjudged", "it came, but the rule {1} cannot judge it", "es kam, aber die Regel {1} kann es nicht beurteilen"},
 	{"text.not-watched", "NOT watched: {then}", "NICHT überwacht: {then}"},
@@ -137,6 +161,14 @@ var Phrases = []Phrase{
 	{"time.late", "{of} late {then}", "{of} kam spät: {then}"},
 	{"time.standby", "{of} standby {1}", "{of} im Standby: {1}"},
 	{"time.unjudged", "{of} got {then}", "{of}: {then}"},
+
+	{"in.administration", "this is done at the administration's address, {1}", "das geschieht an der Adresse der Verwaltung, {1}"},
+	{"in.patients", "this address is for the administration; patients are looked after at {1}", "diese Adresse ist für die Verwaltung; um Patienten kümmert man sich unter {1}"},
+	{"in.devices", "this address is for devices only; people and programs are answered at {1}", "diese Adresse ist nur für Geräte; Menschen und Programme antwortet {1}"},
+	{"in.passkey-where", "no passkey can be made at this address: open {1}", "an dieser Adresse kann kein Passkey angelegt werden: Öffnen Sie {1}"},
+	{"in.taken", "user name {1} is taken", "der Benutzername {1} ist vergeben"},
+	{"in.least", "password: want at least {1} characters", "das Passwort braucht mindestens {1} Zeichen"},
+	{"in.recovers", "{1} can sign in already: only a person, or `vigil user link` at the server, recovers an account", "{1} kann sich schon anmelden: Nur ein Mensch, oder `vigil user link` am Server, stellt ein Konto wieder her"},
 
 	// Why a packet could not be read.
 	{"packet.unread", "its body could not be read back: {1}", "sein Inhalt liess sich nicht zurücklesen: {1}"},

@@ -116,7 +116,7 @@ const paths = {
       const refused = page.waitForResponse('**/session/passkey/finish')
       await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
       assert.equal((await refused).status(), 401)
-      await page.getByRole('alert').waitFor()
+      await page.getByText('This passkey signs nobody in here').waitFor()
 
       // Password and code are the other way. The password alone opens nothing.
       await page.getByRole('textbox', { name: 'User name' }).fill('administrator')

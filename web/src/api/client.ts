@@ -25,6 +25,8 @@ export class Refusal extends Error {
     readonly needs: '' | 'step' | 'second' = '',
     /** After how many seconds it may be tried again; 0 where nobody said. */
     readonly wait = 0,
+    /** The message is a sentence of the server in the person's language, and can be shown as it is. */
+    readonly said = false,
   ) {
     super(message)
   }
@@ -102,7 +104,7 @@ async function once(method: string, path: string, body: unknown, type: string): 
 function refusal(status: number, text: string, wait: number): Refusal {
   try {
     const { error, step, second } = JSON.parse(text) as { step?: boolean; second?: boolean; error?: { kind?: Kind; message?: string; field?: string; said?: Said } }
-    if (error?.kind) return new Refusal(error.kind, (error.said && sentence(error.said)) || (error.message ?? ''), error.field ?? '', step ? 'step' : second ? 'second' : '', wait)
+    if (error?.kind) return new Refusal(error.kind, (error.said && sentence(error.said)) || (error.message ?? ''), error.field ?? '', step ? 'step' : second ? 'second' : '', wait, error.said !== undefined)
   } catch {
     // not from our server: a proxy answered
   }

@@ -76,7 +76,7 @@ export default function SignIn({ half }: { half?: Me }) {
 }
 
 /** One of the ways, with what went wrong on it. */
-function useTry(enter: (me: Me) => void, words: (e: unknown) => string, said = '') {
+function useTry(enter: (me: Me) => void, words: (e: unknown, way: string) => string, said = '') {
   const [busy, setBusy] = useState('')
   const [problem, setProblem] = useState(said)
   useEffect(() => setProblem(said), [said])
@@ -86,7 +86,7 @@ function useTry(enter: (me: Me) => void, words: (e: unknown) => string, said = '
     try {
       enter(await run())
     } catch (e) {
-      setProblem(words(e))
+      setProblem(words(e, way))
     } finally {
       setBusy('')
     }
@@ -103,7 +103,7 @@ function First({ methods, enter, said }: { methods: Methods | undefined; enter: 
   const say = useSay()
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
-  const { busy, attempt, shown } = useTry(enter, (e) => (e instanceof Refusal && e.kind === 'unauthenticated' ? say('signin.wrong') : proofProblem(e, say)), said)
+  const { busy, attempt, shown } = useTry(enter, (e, way) => (way === 'password' && e instanceof Refusal && e.kind === 'unauthenticated' ? say('signin.wrong') : proofProblem(e, say, way)), said)
   const passkey = methods?.passkey && passkeysHere()
   const sso = methods?.sso ?? []
   return (
@@ -146,7 +146,7 @@ function Second({ me, methods, enter, over }: { me: Me; methods: Methods | undef
   const say = useSay()
   const [code, setCode] = useState('')
   const tries = useRef(0)
-  const { busy, attempt, shown } = useTry(enter, (e) => proofProblem(e, say))
+  const { busy, attempt, shown } = useTry(enter, (e, way) => proofProblem(e, say, way))
   const ways = me.methods ?? []
   const passkey = ways.includes('passkey') && passkeysHere()
   const byCode = () =>

@@ -21,12 +21,12 @@ export function CodeInput({ value, change, focus = false }: { value: string; cha
 }
 
 /** Why a proof did not count, and what to do. */
-export function proofProblem(e: unknown, say: Say): string {
+export function proofProblem(e: unknown, say: Say, by = 'code'): string {
   if (e instanceof NotProved) return say('signin.passkey.not')
   if (e instanceof Refusal) {
     if (e.kind === 'too-much') return e.wait > 0 ? say('signin.wait.for', { time: say.age(e.wait * 1000) }) : say('signin.wait')
     if (e.kind === 'conflict' && e.field === 'passkey') return say('me.passkeys.have')
-    if (e.kind === 'unauthenticated') return say('signin.code.wrong')
+    if (e.kind === 'unauthenticated') return say(by === 'passkey' ? 'signin.passkey.unknown' : 'signin.code.wrong')
   }
   return refusalText(e, say)
 }

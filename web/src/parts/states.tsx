@@ -62,6 +62,7 @@ export function Skeleton({ lines = 4, height = 16 }: { lines?: number; height?: 
 export function refusalText(problem: unknown, say: ReturnType<typeof useSay>): string {
   if (problem instanceof Refusal) {
     if (problem.kind === 'offline' || problem.kind === 'unavailable') return `${say('state.offline.title')}. ${say('state.offline.do')}`
+    if (problem.said && problem.message) return problem.message.charAt(0).toUpperCase() + problem.message.slice(1)
     if (problem.kind === 'denied') return say('state.denied.title')
     if (problem.message) return say('state.invalid', { message: problem.message })
   }

@@ -38,14 +38,14 @@ export function StepUp() {
     setStep(null)
     for (const resolve of waiting.current.splice(0)) resolve(proved)
   }
-  const by = async (run: () => Promise<Me>) => {
+  const by = async (way: string, run: () => Promise<Me>) => {
     setBusy(true)
     setProblem('')
     try {
       client.setQueryData(['me'], await run())
       done(true)
     } catch (e) {
-      setProblem(proofProblem(e, say))
+      setProblem(proofProblem(e, say, way))
       setCode('')
       if (!(e instanceof Refusal && e.kind === 'too-much')) stepBegin().then(setStep, () => undefined) // a ceremony works once
     } finally {
@@ -62,12 +62,12 @@ export function StepUp() {
         <p className="second">{say('step.note')}</p>
         {!s && <Skeleton lines={2} />}
         {s?.options && passkey && (
-          <Button data-autofocus loading={busy} onClick={() => void by(() => stepByPasskey(s.ceremony, s.options!))}>
+          <Button data-autofocus loading={busy} onClick={() => void by('passkey', () => stepByPasskey(s.ceremony, s.options!))}>
             {say('step.passkey')}
           </Button>
         )}
         {s?.code && (
-          <form className="stack" onSubmit={(e: FormEvent) => (e.preventDefault(), void by(() => stepByCode(code)))}>
+          <form className="stack" onSubmit={(e: FormEvent) => (e.preventDefault(), void by('code', () => stepByCode(code)))}>
             <CodeInput value={code} change={setCode} focus={!passkey} />
             <Button type="submit" variant={passkey ? 'default' : 'filled'} loading={busy} disabled={code.length < 6}>
               {say('step.code')}

@@ -6,6 +6,7 @@ export const ausweis: Record<keyof typeof english, Phrase> = {
   'signin.passkey.where': 'Passkeys brauchen den Namen dieses Servers in der Adresse.',
   'signin.passkey.open': '{address} öffnen',
   'signin.passkey.not': 'Es wurde nicht bewiesen. Das Fenster wurde geschlossen, oder dieses Gerät hat keinen Passkey für Sie. Versuchen Sie es noch einmal, oder melden Sie sich anders an.',
+  'signin.passkey.unknown': 'Dieser Passkey meldet hier niemanden an. Vielleicht wurde er entfernt oder gesperrt. Melden Sie sich anders an.',
   'signin.or': 'oder',
   'signin.sso': 'Mit {name} anmelden',
   'signin.byPassword': 'Mit Passwort und Code',

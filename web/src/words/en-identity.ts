@@ -4,6 +4,7 @@ export const identity = {
   'signin.passkey.where': 'Passkeys need the name of this server in the address.',
   'signin.passkey.open': 'Open {address}',
   'signin.passkey.not': 'It was not proved. The dialog was closed, or this device has no passkey for you. Try again or sign in another way.',
+  'signin.passkey.unknown': 'This passkey signs nobody in here. It may have been removed, or stopped. Sign in another way.',
   'signin.or': 'or',
   'signin.sso': 'Sign in with {name}',
   'signin.byPassword': 'With password and code',
