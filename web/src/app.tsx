@@ -52,11 +52,13 @@ export function App() {
   const signedIn = me.data !== undefined && !half
   useEffect(() => onHalf(() => void client.invalidateQueries({ queryKey: ['me'] })), [client])
   const user = me.data?.id ?? ''
+  // A station is a screen of the ward: one that hears its alarms, and can be counted on.
+  const sounds = me.data?.class === 'kiosk' || (me.data?.actions?.includes('alarm.act') ?? true)
   useEffect(() => {
     if (!signedIn) return
     socket.start()
     startOutbox()
-    station.start(user)
+    if (sounds) station.start(user)
     alarms.onChange = (ids) => {
       for (const id of ids) void client.invalidateQueries({ queryKey: ['alarm', id] })
       void client.invalidateQueries({ queryKey: ['offs'] })
@@ -68,7 +70,7 @@ export function App() {
       void client.invalidateQueries({ queryKey: ['devices'] })
       void client.invalidateQueries({ queryKey: ['device'] })
     }
-  }, [client, signedIn, user])
+  }, [client, signedIn, user, sounds])
 
   const language = useRef(say.language)
   useEffect(() => {

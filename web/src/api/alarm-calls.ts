@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { alarms } from '../live/alarms'
 import type * as A from './alarm'
 import { get, post, put, query, call } from './client'
-import { again, items, type List } from './queries'
+import { again, items, useAllowed, type List } from './queries'
 
 export type Verb = 'acknowledge' | 'accept' | 'decline' | 'hand-over' | 'pause' | 'resume' | 'snooze' | 'off' | 'on' | 'escalate'
 
@@ -42,7 +42,7 @@ export interface AlarmFilter {
 export const useAlarmStory = (id: string) => useQuery({ queryKey: ['alarm', id], queryFn: () => get<A.AlarmStory>(`/alarms/${at(id)}`), enabled: id !== '', refetchInterval: 10_000, retry: again })
 export const useAlarmRows = (filter: AlarmFilter, enabled = true) =>
   useQuery({ queryKey: ['alarms', filter], queryFn: () => get<List<A.Alarm>>('/alarms' + query({ ...filter })).then((l) => ({ items: items(l), next: l?.next ?? '' })), enabled, retry: again, placeholderData: (last) => last })
-export const useLimits = (patient: string) => useQuery({ queryKey: ['limits', patient], queryFn: () => get<List<A.EffectiveLimit>>(`/patients/${at(patient)}/limits`).then(items), retry: again, staleTime: 30_000 })
+export const useLimits = (patient: string) => useQuery({ queryKey: ['limits', patient], queryFn: () => get<List<A.EffectiveLimit>>(`/patients/${at(patient)}/limits`).then(items), retry: again, staleTime: 30_000, enabled: useAllowed('limit.read') })
 export const useCare = (patient: string, enabled = true) => useQuery({ queryKey: ['care', patient], queryFn: () => get<A.Care>(`/patients/${at(patient)}/care`), enabled, retry: again, staleTime: 30_000 })
 export const useOffs = (patient: string) => useQuery({ queryKey: ['offs', patient], queryFn: () => get<List<A.Off>>(`/patients/${at(patient)}/alarms/off`).then(items), refetchInterval: 60_000, retry: again })
 export const switchOn = (patient: string, off: A.Off) => post(`/patients/${at(patient)}/alarms/on`, { rule: off.rule, part: off.part })

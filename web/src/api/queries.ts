@@ -22,7 +22,13 @@ export function items<I>(answer: List<I> | I[] | null | undefined): I[] {
 const listed = <I>(path: string) => get<List<I> | I[]>(path).then(items)
 
 export const useMe = () => useQuery({ queryKey: ['me'], queryFn: () => get<T.Me>('/me'), staleTime: 60_000, retry: again })
-export const useWards = () => useQuery({ queryKey: ['wards'], queryFn: () => listed<T.Ward>('/wards'), staleTime: 30_000, retry: again })
+
+/** Whether asking makes sense: every refusal is a line in the ledger, so a page does not ask what it knows it may not. */
+export function useAllowed(action: string): boolean {
+  const actions = useMe().data?.actions
+  return actions === undefined || actions.includes(action)
+}
+export const useWards = () => useQuery({ queryKey: ['wards'], queryFn: () => listed<T.Ward>('/wards'), staleTime: 30_000, retry: again, enabled: useAllowed('ward.list') })
 
 /** A ward with its beds. What comes is at once the start of the live values, whoever asked for it. */
 export const wardQuery = (id: string) => ({
@@ -38,8 +44,8 @@ export const useWard = (id: string, every?: number) => useQuery({ ...wardQuery(i
 export const useRooms = () => useQuery({ queryKey: ['rooms'], queryFn: () => listed<T.Room>('/rooms'), staleTime: 30_000, retry: again })
 export const useMetricRows = () => useQuery({ queryKey: ['metrics-table'], queryFn: () => listed<T.MetricRow>('/metrics-table'), staleTime: Infinity, retry: again })
 export const usePatient = (id: string) => useQuery({ queryKey: ['patient', id], queryFn: () => get<T.Patient>(`/patients/${encodeURIComponent(id)}`), enabled: id !== '', retry: again })
-export const usePatients = (q: string, ward?: string) => useQuery({ queryKey: ['patients', q, ward], queryFn: () => listed<T.PatientCard>('/patients' + query({ q, ward })), retry: again })
-export const useDevices = (q: string) => useQuery({ queryKey: ['devices', q], queryFn: () => listed<T.Device>('/devices' + query({ q })), refetchInterval: 10_000, retry: again })
+export const usePatients = (q: string, ward?: string) => useQuery({ queryKey: ['patients', q, ward], queryFn: () => listed<T.PatientCard>('/patients' + query({ q, ward })), retry: again, enabled: useAllowed('patient.find') })
+export const useDevices = (q: string) => useQuery({ queryKey: ['devices', q], queryFn: () => listed<T.Device>('/devices' + query({ q })), refetchInterval: 10_000, retry: again, enabled: useAllowed('device.list') })
 export const useDevice = (id: string) => useQuery({ queryKey: ['device', id], queryFn: () => get<T.Device | { device: T.Device }>(`/devices/${encodeURIComponent(id)}`).then((d) => ('device' in d ? d.device : d)), enabled: id !== '', refetchInterval: 10_000, retry: again })
 export const useBindings = (id: string) => useQuery({ queryKey: ['bindings', id], queryFn: () => listed<T.Binding>(`/devices/${encodeURIComponent(id)}/bindings`), retry: again })
 export const usePackets = (id: string) =>

@@ -249,8 +249,10 @@ export function birthText(birth: string, language: string): string {
 
 function BoundDevices({ patient, zone }: { patient: Patient; zone: string }) {
   const say = useSay()
+  const may = useMay()
   const devices = useDevices('').data
   const bound = (patient.bindings ?? []).filter((b) => !b.to)
+  if (!may('device.list')) return null
   return (
     <>
       <h2>{say('patient.devices')}</h2>

@@ -5,6 +5,7 @@ import { lazy, Suspense, useState } from 'react'
 import { pausePatient, resumePatient, switchOn, useCare, useLimits, useOffs, useRules, useScores } from '../../api/alarm-calls'
 import type { Off, Score } from '../../api/alarm'
 import { useMe } from '../../api/queries'
+import { useMay } from '../../api/running'
 import type { Patient } from '../../api/types'
 import { useAlarms, useBedAlarms } from '../../live/alarms'
 import { patientFirst } from '../../live/order'
@@ -26,6 +27,7 @@ const CareDialog = lazy(() => import('./care'))
 /** What needs doing: the open alarms of this patient, the scores with all that they rest on, the limits of the patient's own. */
 export function Todo({ patient, zone }: { patient: Patient; zone: string }) {
   const say = useSay()
+  const may = useMay()
   const [open, setOpen] = useState<'limits' | 'care' | ''>('')
   return (
     <section className="todo" aria-labelledby="todo-title">
@@ -33,7 +35,7 @@ export function Todo({ patient, zone }: { patient: Patient; zone: string }) {
       <Alarms patient={patient} zone={zone} />
       <Offs patient={patient} zone={zone} />
       <Scores patient={patient} zone={zone} setCare={() => setOpen('care')} />
-      <Own patient={patient} zone={zone} change={() => setOpen('limits')} />
+      {may('limit.read') && <Own patient={patient} zone={zone} change={() => setOpen('limits')} />}
       <ContactOf patient={patient} />
       <Suspense>
         {open === 'limits' && <LimitsDialog patient={patient} zone={zone} close={() => setOpen('')} />}
@@ -145,6 +147,7 @@ function Offs({ patient, zone }: { patient: Patient; zone: string }) {
 
 function Scores({ patient, zone, setCare }: { patient: Patient; zone: string; setCare: () => void }) {
   const say = useSay()
+  const may = useMay()
   const scores = useScores(patient.id)
   const care = useCare(patient.id).data
   const all = scores.data ?? []
@@ -168,9 +171,11 @@ function Scores({ patient, zone, setCare }: { patient: Patient; zone: string; se
           {(care.conditions ?? []).length > 0 && `. ${(care.conditions ?? []).map((c) => say.maybe('care.' + c, c)).join(', ')}`}
         </p>
       )}
-      <Button className="no-print" size="compact-sm" variant="default" onClick={setCare}>
-        {say('care.set')}
-      </Button>
+      {may('limit.write') && (
+        <Button className="no-print" size="compact-sm" variant="default" onClick={setCare}>
+          {say('care.set')}
+        </Button>
+      )}
     </div>
   )
 }

@@ -4,9 +4,10 @@ import { useState } from 'react'
 import { Link } from 'wouter'
 import { auditFile, countsBy, useAuditCounts, useAuditSearch, type AuditFilter, type CountBy } from '../../api/access'
 import { useMay } from '../../api/running'
+import { save } from '../../parts/once'
 import { useZone } from '../../parts/shell'
 import { roleText } from '../../parts/roles'
-import { Skeleton, Trouble } from '../../parts/states'
+import { refusalText, Skeleton, Trouble } from '../../parts/states'
 import { inputInstants, moment } from '../../time/zone'
 import { useSay } from '../../words'
 import { useQueryPart } from '../running'
@@ -36,6 +37,19 @@ export function Audit() {
   const filter: AuditFilter = { ...settled, from: time(settled.from), to: time(settled.to) }
   const answer = useAuditSearch(filter)
   const counts = useAuditCounts(by || 'who', filter, by !== '')
+  const [taking, setTaking] = useState(false)
+  const [problem, setProblem] = useState('')
+  const take = async () => {
+    setTaking(true)
+    setProblem('')
+    try {
+      save('vigil-audit.ndjson', await auditFile(filter), 'application/x-ndjson')
+    } catch (e) {
+      setProblem(refusalText(e, say))
+    } finally {
+      setTaking(false)
+    }
+  }
   const list = answer.data?.pages.flatMap((p) => p.items ?? []) ?? []
   const first = answer.data?.pages[0]
   const input = (f: 'who' | 'patient' | 'action' | 'text', placeholder = '') => <TextInput label={say(`search.${f}`)} placeholder={placeholder} value={asked[f]} onChange={(e) => set({ [f]: e.currentTarget.value })} autoComplete="off" />
@@ -60,7 +74,7 @@ export function Audit() {
         {first?.total !== undefined && <span role="status">{first.more ? say('search.more', { count: say.number(first.total) }) : say('search.total', { count: first.total })}</span>}
         <Select aria-label={say('search.counts')} size="xs" allowDeselect={false} value={by} onChange={(v) => setBy((v ?? '') as CountBy | '')} data={[{ value: '', label: say('search.counts.none') }, ...countsBy.map((c) => ({ value: c, label: `${say('search.counts')}: ${say(`search.by.${c}`)}` }))]} />
         {may('audit.export') && (
-          <Button size="compact-sm" variant="default" component="a" href={auditFile(filter)} download>
+          <Button size="compact-sm" variant="default" loading={taking} onClick={() => void take()}>
             {say('search.export')}
           </Button>
         )}
@@ -70,6 +84,11 @@ export function Audit() {
           </Button>
         )}
       </div>
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
       {by !== '' && counts.data && (
         <table className="audit-counts">
           <tbody>
