@@ -35,7 +35,7 @@ func (n *node) openAuthority(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if n.entranceKey, err = openEntranceKey(filepath.Join(n.config.Data, "keys", "entrances.key")); err != nil {
+	if n.entranceKey, err = openEntranceKey(filepath.Join(n.config.secrets(), "entrances.key")); err != nil {
 		return err
 	}
 	n.identity = &identity{config: n.config, authority: n.authority, log: n.log, now: time.Now}
@@ -43,11 +43,20 @@ func (n *node) openAuthority(ctx context.Context) (err error) {
 }
 
 func openAuthority(ctx context.Context, c config, sealer ca.Sealer) (*ca.Authority, error) {
-	a, err := ca.Open(ctx, ca.Options{Dir: filepath.Join(c.Data, "keys", "ca"), Site: vital.Site(c.Site), Sealer: sealer, Now: time.Now})
+	a, err := ca.Open(ctx, ca.Options{Dir: filepath.Join(c.secrets(), "ca"), Site: vital.Site(c.Site), Sealer: sealer, Now: time.Now})
 	if err != nil {
 		return nil, vital.Errorf(vital.KindOf(err), "open the authority for certificates: %w", err)
 	}
 	return a, nil
+}
+
+// secrets is the folder beside the keys, so that one copy holds both. Where the
+// keys are in a database, it is this machine's own.
+func (c *config) secrets() string {
+	if folder := c.keyFolder(); folder != "" {
+		return folder
+	}
+	return filepath.Join(c.Data, "keys")
 }
 
 // openEntranceKey reads the key by which each address knows the cookies that it
