@@ -265,7 +265,7 @@ func TestNothingIsReadable(t *testing.T) {
 // When the keys vanish while Vigil runs, alarms go on and somebody is told; a
 // restart refuses and says why; with the copy back everything is there.
 //
-// Covers: K1 L3
+// Covers: K1
 func TestKeysVanish(t *testing.T) {
 	c := sealedConfig(t)
 	log := &quiet{}
@@ -328,7 +328,7 @@ func TestKeysVanish(t *testing.T) {
 // A record is taken away, a person forgotten; the journal and a backup from before
 // hold nothing of them that opens.
 //
-// Covers: K2 F4 GDPR-17 GDPR-20
+// Covers: K2 GDPR-17 GDPR-20
 func TestExportAndForget(t *testing.T) {
 	c := sealedConfig(t)
 	log := &quiet{}

@@ -44,7 +44,7 @@ func fixed(e audit.Entry, n int64) audit.Row {
 // The export has the shape that is on file, and every event what R4 requires and,
 // where it names a profile of BALP, what that requires.
 //
-// Covers: A1 HIPAA-164.312(b) ASVS-16.2.1
+// Covers: BALP HIPAA-164.312(b) ASVS-16.2.1
 func TestEvents(t *testing.T) {
 	o := audit.Observer{Site: site, Address: "https://vigil.example.org"}
 	var out bytes.Buffer

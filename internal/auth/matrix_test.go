@@ -62,6 +62,7 @@ func bonds() (all [][]store.Relation) {
 // policy says, what the simple model says, and which rows SQL shows.
 //
 // Covers: O2 A1 A3 A12 ASVS-8.2.2 ASVS-8.2.3 ASVS-8.3.2 HIPAA-164.312(a)(1)
+// Attempts: 5000
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	purposes := []auth.Purpose{auth.ForTreatment, auth.ForResearch}
@@ -120,6 +121,7 @@ func (s stance) of(d vital.Data) auth.Said {
 // and each thing that can have been said.
 //
 // Covers: O2 A1 A2 A3 A12 ASVS-8.2.2 ASVS-8.2.3 ASVS-8.3.2 HIPAA-164.312(a)(1)
+// Attempts: 5000
 func TestMatrixOfRows(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

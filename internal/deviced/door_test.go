@@ -186,7 +186,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// Covers: S1 H7
+// Covers: S1 H7 A9
 func TestRefusals(t *testing.T) {
 	full := &journal{fail: func(int) error { return vital.Errorf(vital.Unavailable, "the disk is full") }}
 	for name, c := range map[string]struct {

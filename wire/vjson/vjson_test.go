@@ -26,6 +26,8 @@ func TestDecodeOne(t *testing.T) {
 }
 
 // What is wrong with a whole packet is an error that names the byte or the field.
+//
+// Covers: A9 EN303645-5.13
 func TestDecodeRefuses(t *testing.T) {
 	for _, c := range []struct{ body, says string }{
 		{``, "byte 0: want {"},
