@@ -90,13 +90,13 @@ type Looker struct {
 func (d *DB) Lookers(ctx context.Context, site vital.Site, since vital.Instant) ([]Looker, error) {
 	q := ask(`SELECT l.who, MAX(l.role), SUM(l.looks), COUNT(*), SUM(l.strange) FROM (
 		SELECT a.who AS who, MAX(a.role) AS role, a.patient AS patient, COUNT(*) AS looks, CASE WHEN
-			MAX(n.patient) = a.patient
+			n.patient = a.patient
 			OR EXISTS (SELECT 1 FROM relation r WHERE r.site = a.site AND r.account = a.who AND r.patient = a.patient AND (r.to_ms = 0 OR r.to_ms > ?))
 			OR EXISTS (SELECT 1 FROM glass g WHERE g.site = a.site AND g.account = a.who AND g.patient = a.patient AND g.until_ms > ?)
-			OR EXISTS (SELECT 1 FROM admission s WHERE s.site = a.site AND s.patient = a.patient AND (s.to_ms = 0 OR s.to_ms > ?) AND MAX(n.wards) LIKE '%"' || s.ward || '"%')
+			OR EXISTS (SELECT 1 FROM admission s WHERE s.site = a.site AND s.patient = a.patient AND (s.to_ms = 0 OR s.to_ms > ?) AND n.wards LIKE '%"' || s.ward || '"%')
 			THEN 0 ELSE 1 END AS strange
 		FROM audit a JOIN account n ON n.site = a.site AND n.id = a.who
-		WHERE a.site = ? AND a.at >= ? AND a.patient <> '' AND a.outcome = 'done' GROUP BY a.site, a.who, a.patient) l GROUP BY l.who ORDER BY l.who`,
+		WHERE a.site = ? AND a.at >= ? AND a.patient <> '' AND a.outcome = 'done' GROUP BY a.site, a.who, a.patient, n.patient, n.wards) l GROUP BY l.who ORDER BY l.who`,
 		since, since, since, site, since)
 	return collect(ctx, d.read, q, func(scan func(...any) error, l *Looker) error {
 		return scan(&l.Who, &l.Role, &l.Looks, &l.Patients, &l.Unrelated)
