@@ -262,8 +262,7 @@ func (g *Gate) redeem(ctx context.Context, s *signOn, l leaving, code string) (t
 		return nil, said, "the code was not exchanged: " + cut(err.Error(), 120), nil
 	}
 	raw, _ := got.Extra("id_token").(string)
-	verifier := provider.VerifierContext(oidc.ClientContext(context.WithoutCancel(ctx), cmp.Or(s.HTTP, http.DefaultClient)),
-		&oidc.Config{ClientID: s.Client, SupportedSigningAlgs: signAlgorithms, Now: g.now})
+	verifier := provider.Verifier(&oidc.Config{ClientID: s.Client, SupportedSigningAlgs: signAlgorithms, Now: g.now})
 	token, err = verifier.Verify(within, raw)
 	if err != nil {
 		return nil, said, "the id token: " + cut(err.Error(), 120), nil
