@@ -196,6 +196,9 @@ func (k *ledgerKeeper) verifyForever(ctx context.Context) {
 		if err := k.verify(ctx); err != nil && ctx.Err() == nil {
 			k.node.log.Error("the ledger cannot be verified", "error", err.Error())
 		}
+		if err := k.node.store.ThinCheckpoints(ctx, k.node.site, vitalNow().Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
+			k.node.log.Error("the checkpoints of the ledger cannot be thinned out", "error", err.Error())
+		}
 		next.Reset(verifyEvery)
 	}
 }

@@ -199,6 +199,20 @@ func (d *DB) CheckpointNotes(ctx context.Context, site vital.Site, limit int) ([
 	return notes, nil
 }
 
+// ThinCheckpoints keeps of the checkpoints from before a time the last of each
+// hour: they are signed each second, and what is old needs no finer ones.
+func (d *DB) ThinCheckpoints(ctx context.Context, site vital.Site, before vital.Instant) error {
+	err := d.transact(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM ledger_checkpoint WHERE site = $1 AND at < $2 AND size NOT IN
+			(SELECT MAX(size) FROM ledger_checkpoint WHERE site = $1 AND at < $2 GROUP BY at / 3600000)`, site, before)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("thin out the checkpoints: %w", err)
+	}
+	return nil
+}
+
 // ledgerPage is how many rows are verified at a time.
 const ledgerPage = 4 * audit.TileWidth
 

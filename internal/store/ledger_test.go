@@ -279,3 +279,78 @@ func TestAuditSearch(t *testing.T) {
 		}
 	})
 }
+
+// What is done to the database itself, beside the program, is found in it; the
+// stored checkpoints and one kept outside are all the evidence there is.
+//
+// Covers: A13 HIPAA-164.312(c)(2)
+// Attempts: 12
+func TestTamperingWithTheDatabase(t *testing.T) {
+	attacks := map[string]struct {
+		sql   string
+		kind  string
+		first int64
+	}{
+		"a field":              {"UPDATE audit SET who = 'u-x' WHERE n = 300", audit.Altered, 300},
+		"a reason":             {"UPDATE audit SET why = '' WHERE n = 5", audit.Altered, 5},
+		"a time":               {"UPDATE audit SET at = at + 1 WHERE n = 511", audit.Altered, 511},
+		"a leaf":               {"UPDATE audit SET leaf = salt WHERE n = 9", audit.Altered, 9},
+		"a salt":               {"UPDATE audit SET salt = leaf WHERE n = 10", audit.Altered, 10},
+		"a mark":               {"UPDATE audit SET mark = NULL WHERE n = 11", audit.Forged, 11},
+		"a row":                {"DELETE FROM audit WHERE n = 256", audit.Missing, 256},
+		"the last row":         {"DELETE FROM audit WHERE n = 599", audit.Missing, 599},
+		"the tail, head moved": {"DELETE FROM audit WHERE n >= 590; UPDATE ledger_head SET size = 590", audit.RolledBack, 590},
+		"a stored hash":        {"UPDATE ledger_node SET hash = (SELECT leaf FROM audit WHERE n = 0) WHERE n = 1", audit.Unproven, 256},
+		"a row beside":         {"INSERT INTO audit (site, at, who, role, from_address, action, subject, patient, outcome, why) VALUES ('main', 1, 'u-x', '', '', 'patient.read', '', '', 'done', '')", audit.Unnumbered, 600},
+		"a row after the head": {"INSERT INTO audit (site, at, who, role, from_address, action, subject, patient, outcome, why, n) VALUES ('main', 1, 'u-x', '', '', 'patient.read', '', '', 'done', '', 600); UPDATE ledger_head SET size = 601", audit.Altered, 600},
+	}
+	both(t, func(t *testing.T, dsn string) {
+		d, key := marked(t, dsn)
+		write(t, d, 0, 600)
+		outside := checkpoint(t, d, key, "outside")
+		if r := verify(t, d, key, outside); !r.Good() {
+			t.Fatal(r.Findings)
+		}
+		raw := rawAt(t, dsn)
+		kept := strings.Split("audit ledger_node ledger_head", " ")
+		for _, table := range kept {
+			got(raw.Exec("CREATE TABLE kept_" + table + " AS SELECT * FROM " + table))(t)
+		}
+		for name, a := range attacks {
+			for s := range strings.SplitSeq(a.sql, "; ") {
+				got(raw.Exec(s))(t)
+			}
+			r := verify(t, d, key, outside)
+			if r.Good() || r.Findings[0].Kind != a.kind || r.Findings[0].From != a.first {
+				t.Errorf("%s: %v", name, r.Findings)
+			}
+			for _, table := range kept {
+				got(raw.Exec("DELETE FROM " + table))(t)
+				got(raw.Exec("INSERT INTO " + table + " SELECT * FROM kept_" + table))(t)
+			}
+		}
+		if r := verify(t, d, key, outside); !r.Good() {
+			t.Errorf("put back: %v", r.Findings)
+		}
+	})
+}
+
+// Old checkpoints are thinned out, the last of each hour stays.
+func TestThinCheckpoints(t *testing.T) {
+	both(t, func(t *testing.T, dsn string) {
+		d, key := marked(t, dsn)
+		const hour = 3600_000
+		for i := range 10 {
+			c := got(key.Sign(site, int64(i+1), tlog.Hash{}, vital.Instant(i)*hour/4))(t)
+			must(t, d.PutCheckpoint(t.Context(), c))
+		}
+		must(t, d.ThinCheckpoints(t.Context(), site, 2*hour))
+		var sizes []int64
+		for _, text := range got(d.CheckpointNotes(t.Context(), site, 100))(t) {
+			sizes = append(sizes, got(audit.OpenCheckpoint(text, key.Public(), site, "store"))(t).Size)
+		}
+		if fmt.Sprint(sizes) != "[10 9 8 4]" {
+			t.Errorf("left: %v", sizes)
+		}
+	})
+}
