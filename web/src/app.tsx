@@ -9,7 +9,7 @@ import { socket } from './live/socket'
 import { WardPage } from './pages/ward/ward'
 import { NoWard } from './pages/ward/none'
 import { startOutbox } from './pages/round/outbox'
-import { isPatient } from './parts/person'
+import { isFamily, isPatient } from './parts/person'
 import { Shell, usePages } from './parts/shell'
 import { Empty, Skeleton, Trouble } from './parts/states'
 import { useApplyPreferences } from './preferences'
@@ -30,6 +30,8 @@ const People = page(() => import('./pages/people/people'))
 const Cover = page(() => import('./pages/cover/cover'))
 const Review = page(() => import('./pages/review/review'))
 const Access = page(() => import('./pages/access/access'))
+const Followed = page(() => import('./pages/mine/followed'))
+const FollowedList = lazy(() => import('./pages/mine/followed').then((m) => ({ default: m.FollowedList })))
 const Mine = page(() => import('./pages/mine/mine'))
 const Trace = page(() => import('./pages/trace/trace'))
 const Ledger = page(() => import('./pages/ledger/ledger'))
@@ -52,11 +54,12 @@ export function App() {
   const signedIn = me.data !== undefined && !half
   useEffect(() => onHalf(() => void client.invalidateQueries({ queryKey: ['me'] })), [client])
   const user = me.data?.id ?? ''
+  const lives = me.data?.actions?.includes('live.read') ?? true
   // A station is a screen of the ward: one that hears its alarms, and can be counted on.
   const sounds = me.data?.class === 'kiosk' || (me.data?.actions?.includes('alarm.act') ?? true)
   useEffect(() => {
     if (!signedIn) return
-    socket.start()
+    if (lives) socket.start()
     startOutbox()
     if (sounds) station.start(user)
     alarms.onChange = (ids) => {
@@ -70,7 +73,7 @@ export function App() {
       void client.invalidateQueries({ queryKey: ['devices'] })
       void client.invalidateQueries({ queryKey: ['device'] })
     }
-  }, [client, signedIn, user, sounds])
+  }, [client, signedIn, user, sounds, lives])
 
   const language = useRef(say.language)
   useEffect(() => {
@@ -105,6 +108,16 @@ export function App() {
             </Route>
             <Route>
               <Mine />
+            </Route>
+          </Switch>
+        ) : isFamily(me.data) ? (
+          <Switch>
+            <Route path="/me">
+              <MyPage />
+            </Route>
+            <Route path="/patient/:id">{({ id }) => <Followed id={id} key={id} />}</Route>
+            <Route>
+              <FollowedList />
             </Route>
           </Switch>
         ) : (

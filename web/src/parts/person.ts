@@ -9,3 +9,6 @@ export const ageAndSex = (p: Pick<PatientCard, 'age' | 'sex'>, say: Say) => `${p
 
 /** Somebody who is a patient here and nothing else: sees the own record, and the pages of the staff not at all. */
 export const isPatient = (me: Pick<Me, 'roles'> | undefined) => me?.roles?.length === 1 && me.roles[0] === 'patient'
+
+/** Somebody of a family and nothing else: sees what patients permit. */
+export const isFamily = (me: Pick<Me, 'roles'> | undefined) => me?.roles?.length === 1 && me.roles[0] === 'family'

@@ -13,7 +13,7 @@ import { useSay } from '../words'
 import { AlarmBar } from './alarm-bar'
 import { NoticeBar } from './notice-bar'
 import { useOpenAlarm } from './open-alarm'
-import { isPatient } from './person'
+import { isFamily, isPatient } from './person'
 import { WaitingBar } from './waiting-bar'
 
 const AlarmDrawer = lazy(() => import('../pages/alarms/drawer'))
@@ -57,7 +57,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [alarm, openAlarm] = useOpenAlarm()
   const shown = usePages()
   const may = useMay()
-  const own = isPatient(me)
+  const own = isPatient(me) || isFamily(me)
   const light = preferences.theme === 'light'
   return (
     <div className="shell" data-kiosk={kiosk || undefined} data-own={own || undefined}>
@@ -94,7 +94,7 @@ export function Shell({ children }: { children: ReactNode }) {
           </>
         )}
       </header>
-      <LinkBanner />
+      {may('live.read') && <LinkBanner />}
       <WaitingBar />
       {(me?.notices ?? 0) > 0 && !kiosk && <NoticeBar count={me?.notices ?? 0} />}
       {!own && may('alarm.read') && <AlarmBar zone={zone} kiosk={kiosk} side={<SoundSign />} />}

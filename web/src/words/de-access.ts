@@ -197,6 +197,14 @@ export const zugang: Record<keyof typeof english, Phrase> = {
   'looked.what.ledger': 'sah diese Liste an',
   'looked.what.other': 'sah etwas anderes an',
 
+  'followed.title': 'Wem Sie folgen',
+  'followed.none.title': 'Sie folgen noch niemandem',
+  'followed.none.do': 'Ein Patient nennt Sie unter „Wer sehen darf“. Dann finden Sie ihn hier.',
+  'followed.note': 'Sie sehen, was der Patient erlaubt. Es kann mehr geben, das Sie nicht sehen: Wo hier nichts steht, kann trotzdem etwas geschehen sein.',
+  'followed.values.none': 'Kein Messwert, den Sie sehen dürfen.',
+  'followed.alarms.none': 'Kein Alarm, den Sie sehen dürfen.',
+  'ward.blind': 'Ihre Rolle zeigt, wer wo liegt, nicht wie es ihnen geht. Zahlen und Alarme sind Ihnen verborgen; sie fehlen nicht.',
+
   'my.title': 'Ihre Daten',
   'my.pages': 'Teile dieser Seite',
   'my.values': 'Wie es Ihnen geht',

@@ -194,6 +194,14 @@ export const access = {
   'looked.what.ledger': 'looked at this list',
   'looked.what.other': 'looked at something else',
 
+  'followed.title': 'Whom you follow',
+  'followed.none.title': 'You follow nobody yet',
+  'followed.none.do': 'A patient names you under “Who may see”. Then you find the patient here.',
+  'followed.note': 'You see what the patient permits. There may be more that you do not see: nothing shown here does not mean that nothing happened.',
+  'followed.values.none': 'No measurement that you may see.',
+  'followed.alarms.none': 'No alarm that you may see.',
+  'ward.blind': 'Your role shows who lies where, not how they are. Numbers and alarms are hidden from you; they are not missing.',
+
   'my.title': 'Your data',
   'my.pages': 'Parts of this page',
   'my.values': 'How you are',

@@ -73,7 +73,7 @@ export default function MinePage() {
 const first = ['heart-rate', 'pulse-rate', 'spo2', 'resp-rate', 'bp-systolic', 'temperature', 'glucose', 'glucose-sensor', 'weight']
 const joined = new Set(['bp-diastolic', 'bp-mean'])
 
-function Values({ patient, zone }: { patient: string; zone: string }) {
+export function Values({ patient, zone, family = false }: { patient: string; zone: string; family?: boolean }) {
   const say = useSay()
   const now = useNow()
   const answer = usePatient(patient)
@@ -92,7 +92,7 @@ function Values({ patient, zone }: { patient: string; zone: string }) {
   return (
     <section aria-label={say('my.values')}>
       <p className="second">{say('my.values.note')}</p>
-      {shown.length === 0 && <p>{say('my.values.none')}</p>}
+      {shown.length === 0 && <p>{say(family ? 'followed.values.none' : 'my.values.none')}</p>}
       <ul className="mine-values">
         {shown.map((v) => (
           <One key={v.metric} value={v} second={v.metric === 'bp-systolic' ? values['bp-diastolic'] : undefined} zone={zone} now={now} />
@@ -121,7 +121,7 @@ function One({ value: v, second, zone, now }: { value: Value; second: Value | un
   )
 }
 
-function Alarms({ patient, zone }: { patient: string; zone: string }) {
+export function Alarms({ patient, zone, family = false }: { patient: string; zone: string; family?: boolean }) {
   const say = useSay()
   const now = useNow()
   const open = useAlarmRows({ patient, state: 'open', limit: 100 })
@@ -142,13 +142,15 @@ function Alarms({ patient, zone }: { patient: string; zone: string }) {
     </li>
   )
   if (open.isPending) return <Skeleton lines={4} />
+  // An alarm that is not permitted is answered like one that is not there.
+  if (family && open.error && !open.data) return <p>{say('followed.alarms.none')}</p>
   if (open.error && !open.data) return <Trouble problem={open.error} retry={() => void open.refetch()} />
   return (
     <section aria-label={say('my.alarms')}>
       <p className="second">{say('my.alarms.note')}</p>
-      {open.data.items.length === 0 ? <p>{say('my.alarms.none')}</p> : <ul className="mine-alarms">{open.data.items.map(line)}</ul>}
+      {open.data.items.length === 0 ? <p>{say(family ? 'followed.alarms.none' : 'my.alarms.none')}</p> : <ul className="mine-alarms">{open.data.items.map(line)}</ul>}
       <h2>{say('my.alarms.before')}</h2>
-      {past.data?.items.length === 0 && <p className="second">{say('my.alarms.before.none')}</p>}
+      {past.data?.items.length === 0 && <p className="second">{say(family ? 'followed.alarms.none' : 'my.alarms.before.none')}</p>}
       {past.error && !past.data && <p className="second">{say('state.partial')}</p>}
       <ul className="mine-alarms">{(past.data?.items ?? []).map(line)}</ul>
     </section>

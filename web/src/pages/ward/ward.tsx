@@ -5,7 +5,7 @@ import { Button, SegmentedControl, Select } from '@mantine/core'
 import { useElementSize, useMediaQuery } from '@mantine/hooks'
 import { useCallback, useEffect, useMemo, useRef, useState, type CSSProperties, type KeyboardEvent } from 'react'
 import { useLocation, useSearch } from 'wouter'
-import { useMe, useWard, useWards } from '../../api/queries'
+import { useAllowed, useMe, useWard, useWards } from '../../api/queries'
 import type { Bed, Ward } from '../../api/types'
 import type { Sheets } from '../../api/watching'
 import { socket } from '../../live/socket'
@@ -40,6 +40,7 @@ export function WardPage({ id }: { id: string }) {
 function Central({ ward, beds, sheet }: { ward: Ward; beds: Bed[]; sheet: Sheets | undefined }) {
   const say = useSay()
   const me = useMe().data
+  const blind = !useAllowed('live.read')
   const wards = useWards().data ?? []
   const kiosk = useKiosk() || me?.class === 'kiosk'
   const link = useLink()
@@ -87,11 +88,16 @@ function Central({ ward, beds, sheet }: { ward: Ward; beds: Bed[]; sheet: Sheets
   }
 
   return (
-    <div className="ward">
+    <div className="ward" data-blind={blind || undefined}>
+      {blind && (
+        <p className="ward-blind" role="status">
+          {say('ward.blind')}
+        </p>
+      )}
       <div className="ward-bar">
         <h1 className={wards.length > 1 && !kiosk ? 'unseen' : ''}>{ward.name}</h1>
         {wards.length > 1 && !kiosk && <Select size="xs" aria-label={say('ward.choose')} allowDeselect={false} data={wards.map((w) => ({ value: w.id, label: w.name }))} value={ward.id} onChange={(w) => w && go(`/ward/${encodeURIComponent(w)}`)} />}
-        <Summary beds={beds} zone={ward.zone} />
+        {!blind && <Summary beds={beds} zone={ward.zone} />}
         {!kiosk && !small && <WardWork ward={ward} sheet={sheet} />}
         <span className="grow" />
         {scale && !small && <span className="quiet small">{say('ward.scale', { speed: say.digits(String(scale.speed)), gain: scale.gain })}</span>}
