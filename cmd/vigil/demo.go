@@ -32,6 +32,7 @@ func runDemo(ctx context.Context, w world, args []string) error {
 	if err := complete(); err != nil {
 		return err
 	}
+	w.spread()
 	if *beds < 1 || *beds > 64 {
 		return vital.Errorf(vital.Invalid, "--beds %d: want 1 to 64", *beds)
 	}

@@ -44,6 +44,7 @@ func runServe(ctx context.Context, w world, args []string) error {
 	if err := complete(); err != nil {
 		return err
 	}
+	w.spread()
 	log, err := newLog(c.LogLevel, w.err)
 	if err != nil {
 		return err
