@@ -97,6 +97,12 @@ func (d *DB) people(ctx context.Context, site vital.Site, q *query) ([]person.Pe
 	for _, r := range rows {
 		var body personBody
 		there, err := d.unsealJSON(ctx, site, r.p.Patient, personPlace(r.p.Patient), r.sealed, &body)
+		if err != nil && vital.KindOf(err) == vital.Internal {
+			// One damaged row must not hide a ward: who it is cannot be told, that
+			// somebody lies there can.
+			d.log.Error("the identity of a patient is damaged", "patient", r.p.Patient, "error", err.Error())
+			body, there, err = personBody{Family: "?", Flags: []string{"the identity is damaged on the disk: enter it again, or restore it"}}, true, nil
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -212,6 +212,26 @@ func TestOtherKeysAreRefused(t *testing.T) {
 	})
 }
 
+// One damaged identity does not hide the others, and is not taken for anybody's.
+//
+// Covers: H6 R6
+func TestADamagedIdentity(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "vigil.db")
+	d := open(t, "sqlite:"+path)
+	ward(t, d, "a", 2)
+	raw := rawDB(t, path)
+	_, err := raw.Exec("UPDATE person SET body = (SELECT body FROM person WHERE patient = 'p-a2') WHERE patient = 'p-a1'")
+	must(t, errors.Join(err, raw.Close()))
+	p := got(d.Patients(ctx, everything, "", ""))(t)
+	if len(p) != 2 || p[0].Patient != "p-a1" || p[0].Family != "?" || len(p[0].Numbers) != 0 || p[1].Family != "Müllera2" {
+		t.Errorf("people: %+v", p)
+	}
+	if p := got(d.Patients(ctx, everything, "mrna2", ""))(t); len(p) != 1 || p[0].Patient != "p-a2" {
+		t.Errorf("a search: %+v", p)
+	}
+}
+
 // Forgetting takes the rows and the keys; a copy from before brings nobody back.
 //
 // Covers: K2 H4
