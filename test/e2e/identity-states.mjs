@@ -18,12 +18,15 @@ const mine = {
 const methods = { password: true, passkey: true, passkeyAddress: '', sso: [{ name: 'hospital', title: 'St. Elsewhere' }], demo: false }
 const half = (next) => ({ id: 'u-1', name: 'Nora Klein', class: 'user', roles: ['nurse'], wards: [], allWards: false, demo: false, password: true, preferences: {}, site: 'main', version: '0', next, methods: ['passkey', 'code', 'sso'], factors: ['password'] })
 
+/** The page is drawn when nothing on it is still being fetched, however slow the machine. */
+const act = (page) => page.waitForFunction(() => document.querySelector('main') && !document.querySelector('.skeleton'), undefined, { timeout: 15_000 })
+
 /** Pages for screens.mjs; api gives the pattern of an address. */
 export const identityPages = (api, device, wide, phone) => [
-  { name: 'own-sign-in', path: '/me', wait: 1200, answers: { [api('/me/passkeys')]: json(mine.passkeys), [api('/me/code')]: json(mine.code), [api('/me/sessions')]: json(mine.sessions), [api('/me/notices')]: json(mine.notices) } },
-  { name: 'backups', path: '/backups', wait: 1200, answers: { [api('/backups')]: json(backups), [api('/keys')]: json(keys) } },
-  { name: 'backups-none', path: '/backups', wait: 1000, themes: ['light'], sizes: [wide], answers: { [api('/backups')]: json({ ...backups, running: null, backups: [], next: null }), [api('/keys')]: json({ error: { kind: 'denied', message: '' } }, 403) } },
-  { name: 'certificates', path: '/devices/' + device, wait: 1200, themes: ['dark'], answers: { [api(`/devices/${device}/certificates`)]: json(certificates) } },
-  { name: 'second-proof', path: '/', wait: 1000, themes: ['light'], sizes: [phone], answers: { [api('/session/methods')]: json(methods), [api('/me')]: json(half('code')) } },
-  { name: 'enrolment', path: '/', wait: 1000, themes: ['dark'], sizes: [wide], answers: { [api('/session/methods')]: json(methods), [api('/me')]: json(half('enrol')) } },
+  { name: 'own-sign-in', path: '/me', wait: 500, act, answers: { [api('/me/passkeys')]: json(mine.passkeys), [api('/me/code')]: json(mine.code), [api('/me/sessions')]: json(mine.sessions), [api('/me/notices')]: json(mine.notices) } },
+  { name: 'backups', path: '/backups', wait: 500, act, answers: { [api('/backups')]: json(backups), [api('/keys')]: json(keys) } },
+  { name: 'backups-none', path: '/backups', wait: 500, act, themes: ['light'], sizes: [wide], answers: { [api('/backups')]: json({ ...backups, running: null, backups: [], next: null }), [api('/keys')]: json({ error: { kind: 'denied', message: '' } }, 403) } },
+  { name: 'certificates', path: '/devices/' + device, wait: 500, act, themes: ['dark'], answers: { [api(`/devices/${device}/certificates`)]: json(certificates) } },
+  { name: 'second-proof', path: '/', wait: 500, act, themes: ['light'], sizes: [phone], answers: { [api('/session/methods')]: json(methods), [api('/me')]: json(half('code')) } },
+  { name: 'enrolment', path: '/', wait: 500, act, themes: ['dark'], sizes: [wide], answers: { [api('/session/methods')]: json(methods), [api('/me')]: json(half('enrol')) } },
 ]

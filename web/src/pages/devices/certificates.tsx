@@ -41,25 +41,27 @@ export function DeviceCertificates({ device, connection, zone }: { device: Devic
   const [revoking, setRevoking] = useState<Certificate | null>(null)
   const name = device.label || device.id
   return (
-    <section>
-      <div className="page-head">
+    <>
+      <section>
         <h2>{say('conn.title')}</h2>
-      </div>
-      <ConnectionFacts connection={connection} zone={zone} />
-      <div className="page-head">
-        <h2>{say('cert.title')}</h2>
-        <span className="grow" />
-        <Button variant="default" onClick={() => setEnrolling(true)}>
-          {say('cert.enrol')}
-        </Button>
-      </div>
-      {answer.isPending && <Skeleton lines={2} />}
-      {answer.error && !answer.data && <Trouble problem={answer.error} retry={() => void answer.refetch()} />}
-      {answer.data?.length === 0 && <p className="second">{say('cert.none')}</p>}
-      {(answer.data ?? []).length > 0 && <Table list={answer.data ?? []} zone={zone} revoke={setRevoking} label={say('cert.title')} />}
-      {enrolling && <EnrolByCertificate device={device} zone={zone} close={() => setEnrolling(false)} />}
-      {revoking && <Revoke certificate={revoking} name={name} close={() => setRevoking(null)} />}
-    </section>
+        <ConnectionFacts connection={connection} zone={zone} />
+      </section>
+      <section>
+        <div className="page-head">
+          <h2>{say('cert.title')}</h2>
+          <span className="grow" />
+          <Button variant="default" onClick={() => setEnrolling(true)}>
+            {say('cert.enrol')}
+          </Button>
+        </div>
+        {answer.isPending && <Skeleton lines={2} />}
+        {answer.error && !answer.data && <Trouble problem={answer.error} retry={() => void answer.refetch()} />}
+        {answer.data?.length === 0 && <p className="second">{say('cert.none')}</p>}
+        {(answer.data ?? []).length > 0 && <Table list={answer.data ?? []} zone={zone} revoke={setRevoking} label={say('cert.title')} />}
+        {enrolling && <EnrolByCertificate device={device} zone={zone} close={() => setEnrolling(false)} />}
+        {revoking && <Revoke certificate={revoking} name={name} close={() => setRevoking(null)} />}
+      </section>
+    </>
   )
 }
 
