@@ -70,9 +70,9 @@ if need npm; then
 	step "screens: types, build, bytes" screens
 	step "screens: unit tests" bash -c 'cd web && npx vitest run'
 	if need chromium; then
-		step "browser: the main paths" timeout 600 env VIGIL="$work/vigil" node test/e2e/paths.mjs
+		step "browser: the main paths" timeout 800 env VIGIL="$work/vigil" node test/e2e/paths.mjs
 		step "browser: who gets in, and what does not run" timeout 240 env VIGIL="$work/vigil" node test/e2e/identity.mjs
-		step "browser: every page, with axe" timeout 900 env VIGIL="$work/vigil" OUT="$work/screens" node test/e2e/screens.mjs
+		step "browser: every page, with axe" timeout 1300 env VIGIL="$work/vigil" OUT="$work/screens" node test/e2e/screens.mjs
 	fi
 fi
 step "tests, PostgreSQL and foreign clients included" tests
