@@ -139,7 +139,7 @@ func TestMatrixOfRows(t *testing.T) {
 	asked, cells, shown := map[string]bool{}, 0, 0
 	for _, who := range asks {
 		for _, a := range auth.Actions() {
-			for _, purpose := range []auth.Purpose{auth.ForTreatment, auth.ForResearch, auth.ForOperations} {
+			for _, purpose := range []auth.Purpose{auth.ForTreatment, auth.ForResearch} {
 				for _, self := range selves {
 					if self != "" && !slices.Contains(who.roles, auth.Patient) {
 						continue
