@@ -35,10 +35,16 @@ func TestDowntimeSheet(t *testing.T) {
 	entries := must[[]store.AuditRow](t)(w.store.Audit(t.Context(), store.Everything(vital.DefaultSite), store.AuditFilter{Limit: 50}))
 	noted := false
 	for _, e := range entries {
-		noted = noted || e.Action == "ward.read" && e.Subject == "ward/w-a" && strings.Contains(e.Who, "nurse")
+		noted = noted || e.Action == "patient.observe" && e.Subject == "ward/w-a" && strings.Contains(e.Who, "nurse")
 	}
 	if !noted {
 		t.Error("nobody noted the look", entries)
+	}
+	// Who knows where somebody lies and not how they are gets no paper that says it.
+	for _, who := range []string{"administrator-only", "technician", "auditor", "patient", "family"} {
+		if b := w.ask(who, "GET", "/wards/w-a/downtime.html", ""); b.status != 403 {
+			t.Errorf("%s: %d", who, b.status)
+		}
 	}
 	if b := w.ask("nurse", "GET", "/wards/w-b/downtime.html", ""); b.status != 404 || strings.Contains(string(b.body), "Baker") {
 		t.Errorf("another ward: %d %s", b.status, b.body)

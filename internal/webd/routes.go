@@ -73,7 +73,7 @@ var routes = []route{
 	{method: "GET", path: "/wards", action: auth.WardList, does: "the wards", out: List[Ward]{}, do: (*Server).wards},
 	{method: "POST", path: "/wards", action: auth.WardWrite, does: "make a ward", in: wardBody{}, out: Ward{}, made: true, do: (*Server).makeWard},
 	{method: "GET", path: "/wards/{ward}", action: auth.WardRead, does: "a ward with its beds, patients and latest values", out: WardView{}, view: true, do: (*Server).ward},
-	{method: "GET", path: "/wards/{ward}/downtime.html", action: auth.WardRead, does: "the downtime sheet of a ward, to print", kind: "text/html", view: true, do: (*Server).downtime},
+	{method: "GET", path: "/wards/{ward}/downtime.html", action: auth.PatientObserve, does: "the downtime sheet of a ward, to print: for who goes on by hand", kind: "text/html", view: true, do: (*Server).downtime},
 	{method: "GET", path: "/wards/{ward}/gaps", action: auth.WardRead, does: "the same for every patient who lay in the ward", query: fromTo, out: WardGaps{}, view: true, do: (*Server).wardGaps},
 	{method: "PUT", path: "/wards/{ward}", action: auth.WardWrite, does: "change a ward", in: wardBody{}, out: Ward{}, do: (*Server).changeWard},
 	{method: "POST", path: "/wards/{ward}/rooms", action: auth.WardWrite, does: "make a room", in: roomBody{}, out: Room{}, made: true, do: (*Server).makeRoom},

@@ -141,6 +141,7 @@ export function SheetState({ sheets, zone, now }: { sheets: Sheets; zone: string
 
 export function DowntimeSheets({ sheets, zone }: { sheets: Sheets | undefined; zone: string }) {
   const say = useSay()
+  const may = useMay()
   const wards = useWards().data ?? []
   return (
     <section>
@@ -152,7 +153,7 @@ export function DowntimeSheets({ sheets, zone }: { sheets: Sheets | undefined; z
         </p>
       )}
       <ul className="sheet-links">
-        {wards.map((w) => (
+        {(may('patient.observe') ? wards : []).map((w) => (
           <li key={w.id}>
             <a href={sheetAddress(w.id)} target="_blank" rel="noopener">
               {say('sheet.open.of', { name: w.name })}

@@ -15,9 +15,11 @@ export function WardWork({ ward, sheet }: { ward: Ward; sheet: Sheets | undefine
   return (
     <span className="ward-work">
       {left > 0 && <Link href={`/review?ward=${encodeURIComponent(ward.id)}`}>{say('review.ward', { count: left })}</Link>}
-      <a href={sheetAddress(ward.id)} target="_blank" rel="noopener">
-        {say('sheet.open')}
-      </a>
+      {may('patient.observe') && (
+        <a href={sheetAddress(ward.id)} target="_blank" rel="noopener">
+          {say('sheet.open')}
+        </a>
+      )}
       {at > 0 && !sheet?.failing && <span className="quiet small">{say('sheet.saved', { time: moment(at, ward.zone, say.language, live.now()) })}</span>}
       {sheet?.failing && <span className="technical small">{say('sheet.failing')}</span>}
     </span>
