@@ -6,8 +6,8 @@ import "runtime"
 // on the same processor, and what decodes is always busy: the committer whose sync
 // has ended, and everybody who waits to hear of it, would wait as long. So a server
 // on a small machine runs more threads than there are cores and lets the kernel
-// share them out, which does it in a tenth of that time. A large machine has a core
-// to spare for whoever wakes up.
+// share them out, which lets a thread that wakes up run sooner. A large machine has
+// a core to spare for it.
 const (
 	threadsPerCore = 4
 	enoughThreads  = 16
