@@ -122,7 +122,7 @@ func TestDescription(t *testing.T) {
 		}
 	}
 	concrete := strings.NewReplacer("{ward}", "w-a", "{patient}", "p-a", "{device}", "monitor-a", "{alarm}", raised.ID, "{version}", rule.Default().Version(), "{user}", "u-nurse")
-	absent := []string{"/let-in/{request}", "/ledger"} // nothing of the kind is in this world
+	absent := []string{"/let-in/{request}", "/ledger", "/keys"} // nothing of the kind is in this world
 	query := map[string]string{"/audit/counts": "?by=who", "/patients/{patient}/series": "?metrics=heart-rate,consciousness", "/patients/{patient}/waveforms": "?metric=ecg-ii"}
 	only := map[string]string{"/patients/{patient}/looked": "patient", "/me/patient": "patient"}
 	w.flow.waves = append(w.flow.waves, wave("p-a", "ecg-ii", 1, 2))
