@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -159,7 +158,7 @@ func (d *DB) migrate(ctx context.Context, backups string, trace func(version, st
 		}
 		d.log.Info("schema migrated", "version", m.version, "name", m.name)
 	}
-	if from > 0 && slices.ContainsFunc(todo, func(m migration) bool { return m.name == "seal" }) {
+	if d.readable {
 		d.log.Warn("names, notes and addresses are sealed now; the copy made before still holds them readable: remove it once you are content", "folder", backups)
 		return d.dialect.compact(ctx, d, sealedTables)
 	}

@@ -34,7 +34,9 @@ type DB struct {
 	log     *slog.Logger
 	ledger  *audit.Key
 	keeper  *seal.Keeper
-	broken  atomic.Pointer[error] // set once the disk refused a sync: nothing is written after that
+
+	readable bool                  // the migration found rows to seal: what is left of them between the others is removed after it
+	broken   atomic.Pointer[error] // set once the disk refused a sync: nothing is written after that
 
 	mutex  sync.Mutex
 	series map[Series]int64

@@ -125,6 +125,13 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		all["Buckets "+n] = func() (any, error) { return d.Buckets(ctx, r, of, 100) }
 		all["Waves "+n] = func() (any, error) { return d.Waves(ctx, r, of) }
 		all["WaveMetrics "+n] = func() (any, error) { return d.WaveMetrics(ctx, r, p) }
+		all["SpanOf "+n] = func() (any, error) {
+			from, to, err := d.SpanOf(ctx, r, p)
+			if from == 0 && to == 0 {
+				return nil, err
+			}
+			return []vital.Instant{from, to}, err
+		}
 		all["Events "+n] = func() (any, error) { return d.Events(ctx, r, of) }
 		all["Gaps "+n] = func() (any, error) { return d.Gaps(ctx, r, p, 0, 0) }
 		all["ProblemsOf "+n] = func() (any, error) { return d.ProblemsOf(ctx, r, dev, 0, 10) }

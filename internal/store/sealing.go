@@ -14,6 +14,13 @@ import (
 // migration's transaction: a crash leaves every row as it was, and the keys made
 // for some of them are used by the next attempt.
 func (t *tx) sealRows() error {
+	for _, table := range sealedTables {
+		var n int
+		if err := t.row("SELECT COUNT(*) FROM (SELECT 1 FROM " + table + " LIMIT 1) x").Scan(&n); err != nil {
+			return err
+		}
+		t.d.readable = t.d.readable || n > 0
+	}
 	for _, step := range []struct {
 		what string
 		do   func() error
