@@ -94,6 +94,7 @@ func asked(d *store.DB, r store.Rows) map[string]func() (any, error) {
 		"Occupants of all": func() (any, error) { return d.Occupants(ctx, r, "", t0+1) },
 		"Beds of all":      func() (any, error) { return d.Beds(ctx, r, "") },
 		"Rooms of all":     func() (any, error) { return d.Rooms(ctx, r, "") },
+		"Near":             func() (any, error) { return d.Near(ctx, r) },
 		"Stations":         func() (any, error) { return d.Stations(ctx, r, store.StationFilter{}) },
 		"ChainOf the site": func() (any, error) { return d.ChainOf(ctx, r, "") },
 	}
