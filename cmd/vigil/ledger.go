@@ -78,8 +78,13 @@ func (l *ledgerCall) parse(args []string) (rest []string, err error) {
 		return nil, err
 	}
 	l.site = vital.Site(l.config.Site)
-	l.public, err = publicKey(*l.given, l.config)
-	return rest, err
+	if l.public, err = publicKey(*l.given, l.config); err != nil {
+		return nil, err
+	}
+	if _, err := audit.OpenCheckpoint("", l.public, l.site, "nowhere"); vital.KindOf(err) == vital.Invalid { // the key is none
+		return nil, err
+	}
+	return rest, nil
 }
 
 // open opens the store; close it.

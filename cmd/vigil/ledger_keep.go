@@ -193,7 +193,11 @@ func (k *ledgerKeeper) verifyForever(ctx context.Context) {
 		case <-next.C:
 		case <-k.again:
 		}
-		if err := k.verify(ctx); err != nil && ctx.Err() == nil {
+		err := k.verify(ctx)
+		if err == nil {
+			err = k.node.flow.Changed(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			k.node.log.Error("the ledger cannot be verified", "error", err.Error())
 		}
 		if err := k.node.store.ThinCheckpoints(ctx, k.node.site, vitalNow().Add(-24*time.Hour)); err != nil && ctx.Err() == nil {
@@ -307,10 +311,7 @@ func (k *ledgerKeeper) notice(ctx context.Context, v webd.LedgerVerified) error 
 	if stands {
 		state = []byte("1")
 	}
-	if err := n.store.PutSetting(ctx, n.site, brokenSetting, state); err != nil {
-		return err
-	}
-	return n.flow.Changed(ctx)
+	return n.store.PutSetting(ctx, n.site, brokenSetting, state)
 }
 
 // State is what is known of the ledger.
