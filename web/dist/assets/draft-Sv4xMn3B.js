@@ -1,5 +1,0 @@
-import{n as e}from"./rolldown-runtime-WkwZ5CU-.js";import{W as t}from"./vendor-DZ0DECiN.js";var n=e(t(),1),r=`vigil.rules`,i=new Set,a;function o(){try{let e=sessionStorage.getItem(r);return e?JSON.parse(e):null}catch{return null}}var s=()=>a===void 0?a=o():a;function c(e){a=e;try{e?sessionStorage.setItem(r,JSON.stringify(e)):sessionStorage.removeItem(r)}catch{}for(let e of i)e()}var l=()=>(0,n.useSyncExternalStore)(e=>(i.add(e),()=>i.delete(e)),s);function u(e,t){let n=new Map(e.map(e=>[e.name,e.text])),r=new Map(t.map(e=>[e.name,e.text]));return{changed:t.filter(e=>n.has(e.name)&&n.get(e.name)!==e.text).map(e=>e.name),added:t.filter(e=>!n.has(e.name)).map(e=>e.name),removed:e.filter(e=>!r.has(e.name)).map(e=>e.name)}}var d=e=>e.changed.length+e.added.length+e.removed.length===0;function f(e,t,n){let r=0;for(let n=1;n<t;n++){let t=e.indexOf(`
-`,r);if(t<0)return e.length;r=t+1}let i=e.indexOf(`
-`,r);return Math.min(r+Math.max(0,n-1),i<0?e.length:i)}function p(e,t){let n=e.slice(0,t);return{line:n.split(`
-`).length,column:t-n.lastIndexOf(`
-`)}}var m=e=>({base:e.version,files:e.files??[]});export{d as a,p as i,m as n,c as o,f as r,l as s,u as t};

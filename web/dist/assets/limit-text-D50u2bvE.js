@@ -1,0 +1,1 @@
+var e=(e,t,n,r,i)=>{let a=e=>e==null||e===``?``:i.digits(r.show(t,String(e),n).text),o=a(e.low),s=a(e.high);return o===``&&s===``?`--`:`${o}\u2013${s}`};export{e as t};

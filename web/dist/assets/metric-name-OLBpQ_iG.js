@@ -1,0 +1,1 @@
+import{n as e}from"./rolldown-runtime-WkwZ5CU-.js";import{G as t}from"./vendor-BIjENxPH.js";import{it as n,u as r}from"./queries-BJuM31EX.js";var i=e(t(),1);function a(){let e=n(),t=r().data;return(0,i.useCallback)(n=>e.maybe(`metric.`+n,t?.find(e=>e.name===n)?.label??n),[e,t])}export{a as t};

@@ -1,1 +1,0 @@
-import{n as e}from"./rolldown-runtime-WkwZ5CU-.js";import{W as t}from"./vendor-DZ0DECiN.js";import{i as n,p as r}from"./words-DCDJpQzi.js";var i=e(t(),1);function a(){let e=n(),t=r().data;return(0,i.useCallback)(n=>e.maybe(`metric.`+n,t?.find(e=>e.name===n)?.label??n),[e,t])}export{a as t};

@@ -1,0 +1,1 @@
+var e=(e,t)=>(Array.isArray(e)?e:(e??``).split(/[\s,]+/)).filter(Boolean).map(e=>t.maybe(`people.role.`+e,e)).join(`, `);export{e as t};
