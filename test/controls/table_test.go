@@ -121,5 +121,6 @@ var threats = []threat{
 	{"K1", "keys are gone, or their store is away", "what is held goes on; nothing is ever kept unsealed", ""},
 	{"K2", "a backup that does not fit: newer, older, with somebody in it who was forgotten", "refused, or reconciled; who was forgotten stays so", ""},
 	{"R3", "memory runs out, or is made to", "little is taken for each stranger; the rest goes on", ""},
+	{"R6", "a bit flips in what is stored", "found, set aside, never taken for good and never deleted by itself", ""},
 	{"R7", "a deployment that stops in the middle", "the schema is before or after, never between", ""},
 }
