@@ -63,10 +63,18 @@ func got[T any](v T, err error) func(testing.TB) T {
 
 var staff = []string{"anna", "ben", "lea", "sam"}
 
+// keepers are the keys of each test, so that a copy of its store can be opened.
+var keepers sync.Map
+
+func keeperOf(t testing.TB) *seal.Keeper {
+	k, _ := keepers.LoadOrStore(t.Name(), seal.Ephemeral())
+	return k.(*seal.Keeper)
+}
+
 func newWorld(t testing.TB, dir string) *world {
 	t.Helper()
 	ctx := context.Background()
-	db := got(store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(dir, "vigil.db"), Keeper: seal.Ephemeral()}))(t)
+	db := got(store.Open(ctx, store.Options{DSN: "sqlite:" + filepath.Join(dir, "vigil.db"), Keeper: keeperOf(t)}))(t)
 	w := &world{t: t, store: db, alarms: map[string]alarm.Alarm{}, phone: &phones{}}
 	if wards, _ := db.Wards(ctx, everything); len(wards) == 0 {
 		w.furnish(ctx)

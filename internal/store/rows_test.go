@@ -272,6 +272,9 @@ func TestForbiddenRowsLeaveNoTrace(t *testing.T) {
 		}
 		nobody := answers(t, with, store.Rows{Site: site})
 		for q, v := range nobody {
+			if refused := q == "AuditRows" && strings.Contains(v, "may take it away"); refused { // it is refused whole
+				continue
+			}
 			if v != "null" && v != "[]" && v != "false" && !strings.Contains(v, "not found") && !strings.HasPrefix(q, "StandbyOf") {
 				t.Errorf("nobody asks %s and gets %s", q, v)
 			}
