@@ -45,6 +45,18 @@ type Bedside struct {
 	Alarms  []alarm.Alarm // open, highest first
 }
 
+// asSeen leaves what somebody who sees these kinds of data may read.
+func (b Bedside) asSeen(sees vital.DataSet) Bedside {
+	b.Latest = slices.DeleteFunc(slices.Clone(b.Latest), func(r vital.Reading) bool { return !sees.Has(vital.DataOf(r.Metric)) })
+	if !sees.Has(vital.DataRisk) {
+		b.Scores = nil
+	}
+	if !sees.Has(vital.DataAlarms) {
+		b.Alarms = nil
+	}
+	return b
+}
+
 // Options says where a sheet comes from. All are required.
 type Options struct {
 	Store   *store.DB
@@ -157,6 +169,10 @@ func (s *Sheets) Sheet(ctx context.Context, r store.Rows, ward vital.WardID) (Sh
 			now[b.Patient] = b
 		}
 	}
+	sees, err := s.o.Store.Sees(ctx, r, patients)
+	if err != nil {
+		return sheet, vital.Errorf(vital.KindOf(err), "ask which data of ward %s the caller sees: %w", ward, err)
+	}
 	for _, b := range beds {
 		bed := Bed{Label: b.Label}
 		for _, c := range cover.Items {
@@ -169,12 +185,13 @@ func (s *Sheets) Sheet(ctx context.Context, r store.Rows, ward vital.WardID) (Sh
 		}
 		if stay, taken := lies[b.ID]; taken {
 			bed.Admitted = stay.From
-			bed.Now = now[stay.Patient]
+			bed.Now = now[stay.Patient].asSeen(sees[stay.Patient])
 			bed.Now.Patient = stay.Patient
 			bed.Now.Alarms = s.inWords(bed.Now.Alarms)
 			if err := s.furnish(ctx, r, &bed, sheet, names, labels); err != nil {
 				return sheet, vital.Errorf(vital.KindOf(err), "collect bed %s of ward %s: %w", b.ID, ward, err)
 			}
+			bed.Trends = slices.DeleteFunc(bed.Trends, func(t Trend) bool { return !sees[stay.Patient].Has(vital.DataOf(t.Metric)) })
 		}
 		sheet.Beds = append(sheet.Beds, bed)
 	}

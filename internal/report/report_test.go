@@ -332,3 +332,43 @@ func TestOnlyWhatTheCallerSees(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestASheetHeedsConsent: what the patient refused is not on the sheet of who may
+// not see it; and a sheet made for such a caller takes nothing from the one that
+// the house prints for itself.
+// Covers: O2 HIPAA-164.312(a)(1)
+func TestASheetHeedsConsent(t *testing.T) {
+	w := full(t, noon)
+	narrow := store.Rows{Site: vital.DefaultSite, Wards: []vital.WardID{"w-a"}, For: &store.Viewer{
+		User: "u-n", Roles: []string{"nurse"}, Wards: []vital.WardID{"w-a"}, Purpose: "treatment", At: vital.At(noon),
+		Paths: []store.Path{{By: store.ByWard, Needs: map[vital.Data]store.Need{
+			vital.DataIdentity: store.Unasked, vital.DataLocation: store.Unasked, vital.DataAlarms: store.Unasked, vital.DataNotes: store.Unasked,
+		}}},
+	}}
+	seen, err := w.sheets.Sheet(t.Context(), narrow, "w-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bed := seen.Beds[0]
+	if bed.Patient == nil || len(bed.Now.Alarms) == 0 {
+		t.Errorf("the ward's own alarms and who lies there are missing: %+v", bed.Now)
+	}
+	if len(bed.Trends) > 0 || len(bed.Now.Latest) > 0 || len(bed.Now.Scores) > 0 {
+		t.Errorf("refused data is on paper: %d trends, %d values, %d scores", len(bed.Trends), len(bed.Now.Latest), len(bed.Now.Scores))
+	}
+	whole, err := w.sheets.Sheet(t.Context(), store.Everything(vital.DefaultSite), "w-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled := 0
+	for _, trend := range whole.Beds[0].Trends {
+		for _, c := range trend.Cells {
+			if c != (report.Cell{}) {
+				filled++
+			}
+		}
+	}
+	if len(whole.Beds[0].Now.Latest) == 0 || len(whole.Beds[0].Now.Scores) == 0 || filled == 0 {
+		t.Errorf("the house's own sheet lost values to a caller who may not see them: %d filled cells", filled)
+	}
+}

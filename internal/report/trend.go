@@ -144,7 +144,9 @@ func usual(metric string, v vital.Decimal, unit string) (vital.Decimal, string) 
 	return v, unit
 }
 
-// column returns what the vital signs of a patient did between two times.
+// column returns what the vital signs of a patient did between two times. It is
+// kept for every sheet, so it holds all of them: what a caller may not see is
+// taken out of the sheet.
 func (s *Sheets) column(ctx context.Context, r store.Rows, key columnKey, fresh bool) ([]summary, error) {
 	s.mutex.Lock()
 	known, ok := s.columns[key]
@@ -152,7 +154,7 @@ func (s *Sheets) column(ctx context.Context, r store.Rows, key columnKey, fresh 
 	if ok && !fresh {
 		return known, nil
 	}
-	tracks, err := s.o.Samples(ctx, r, store.Query{Patient: key.patient, From: key.from, To: key.to})
+	tracks, err := s.o.Samples(ctx, store.Everything(r.Site), store.Query{Patient: key.patient, From: key.from, To: key.to})
 	if err != nil {
 		return nil, vital.Errorf(vital.KindOf(err), "read the values of patient %s: %w", key.patient, err)
 	}
