@@ -72,7 +72,7 @@ if need npm; then
 	if need chromium; then
 		step "browser: the main paths" timeout 800 env VIGIL="$work/vigil" node test/e2e/paths.mjs
 		step "browser: who gets in, and what does not run" timeout 240 env VIGIL="$work/vigil" node test/e2e/identity.mjs
-		step "browser: every page, with axe" timeout 1300 env VIGIL="$work/vigil" OUT="$work/screens" node test/e2e/screens.mjs
+		step "browser: every page, with axe" timeout 2400 env VIGIL="$work/vigil" OUT="$work/screens" node test/e2e/screens.mjs
 	fi
 fi
 step "tests, PostgreSQL and foreign clients included" tests
