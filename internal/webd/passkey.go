@@ -149,6 +149,11 @@ func (s *Server) beginPasskey(c *call) error {
 	if err != nil {
 		return err
 	}
+	return c.begun(name, options)
+}
+
+// begun answers with a ceremony that the browser goes on with.
+func (c *call) begun(name string, options any) error {
 	begun, err := ceremonyOf(name, options)
 	if err != nil {
 		return err
@@ -251,11 +256,7 @@ func (s *Server) beginEnrol(c *call) error {
 	if err != nil {
 		return err
 	}
-	begun, err := ceremonyOf(name, options)
-	if err != nil {
-		return err
-	}
-	return c.json(begun)
+	return c.begun(name, options)
 }
 
 func (s *Server) finishEnrol(c *call) error {
