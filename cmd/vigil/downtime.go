@@ -168,28 +168,11 @@ func (n *node) writeSheets(ctx context.Context, directory string) error {
 // reportSheets raises the alarm that the sheets cannot be written, or takes it
 // back.
 func (n *node) reportSheets(ctx context.Context, failed error) error {
-	before, err := n.store.Setting(ctx, n.site, failingSetting)
-	if err != nil && vital.KindOf(err) != vital.NotFound {
-		return err
-	}
-	stood, stands := string(before) == "1", failed != nil
-	if stood == stands {
-		return nil
-	}
-	f := vital.Finding{
-		Patient: store.SitePatient, Rule: ruleSheet, Version: "1", Title: "Downtime sheets are not written", Priority: vital.Medium, Technical: true,
-		Text: "The downtime sheets are older than they say: they cannot be written", Stand: vital.Absent, At: vitalNow(),
-	}
-	mark := "0"
-	if stands {
-		f.Stand, mark = vital.Present, "1"
-	}
-	e := audit.Entry{Site: n.site, At: f.At, Who: "system", Role: "system", Action: "downtime.report", Subject: "rule/" + ruleSheet, Outcome: "done", Why: f.Text}
-	if !stands {
-		e.Why = "the sheets are written again"
-	}
-	if err := n.store.Report(ctx, e, f); err != nil {
-		return err
-	}
-	return n.store.PutSetting(ctx, n.site, failingSetting, []byte(mark))
+	return n.stand(ctx, standing{
+		setting: failingSetting, action: "downtime.report", over: "the sheets are written again",
+		finding: vital.Finding{
+			Rule: ruleSheet, Title: "Downtime sheets are not written", Priority: vital.Medium,
+			Text: "The downtime sheets are older than they say: they cannot be written",
+		},
+	}, failed != nil)
 }

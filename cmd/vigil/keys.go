@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vigilcare/vigil/internal/audit"
 	"github.com/vigilcare/vigil/internal/journal"
 	"github.com/vigilcare/vigil/internal/seal"
 	"github.com/vigilcare/vigil/internal/store"
@@ -149,33 +148,13 @@ func (n *node) watchKeys(ctx context.Context) error {
 
 // reportKeys raises the alarm that the keys are not safe, or takes it back.
 func (n *node) reportKeys(ctx context.Context, problem error) error {
-	before, err := n.store.Setting(ctx, n.site, keysSetting)
-	if err != nil && vital.KindOf(err) != vital.NotFound {
-		return err
-	}
-	stood, stands := string(before) == "1", problem != nil
-	if stood == stands {
-		return nil
-	}
-	f := vital.Finding{
-		Patient: store.SitePatient, Rule: ruleKeys, Version: "1", Title: "Keys are not safe", Priority: vital.High, Technical: true,
-		Text: "The keys are not where a restart needs them: put their copy back before anything is restarted", Stand: vital.Absent, At: vitalNow(),
-	}
-	mark := "0"
-	if stands {
-		f.Stand, mark = vital.Present, "1"
-	}
-	e := audit.Entry{Site: n.site, At: f.At, Who: "system", Role: "system", Action: "keys.report", Subject: "rule/" + ruleKeys, Outcome: "done", Why: f.Text}
-	if !stands {
-		e.Why = "the keys are there again"
-	}
-	if err := n.store.Report(ctx, e, f); err != nil {
-		return err
-	}
-	if err := n.flow.Changed(ctx); err != nil {
-		return err
-	}
-	return n.store.PutSetting(ctx, n.site, keysSetting, []byte(mark))
+	return n.stand(ctx, standing{
+		setting: keysSetting, action: "keys.report", over: "the keys are there again",
+		finding: vital.Finding{
+			Rule: ruleKeys, Title: "Keys are not safe", Priority: vital.High,
+			Text: "The keys are not where a restart needs them: put their copy back before anything is restarted",
+		},
+	}, problem != nil)
 }
 
 // runKey shows and rotates keys.

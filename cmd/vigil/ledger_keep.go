@@ -286,32 +286,15 @@ func (k *ledgerKeeper) evidence(ctx context.Context) (all []audit.Checkpoint, pr
 
 // notice raises the alarm that the ledger is broken, or takes it back.
 func (k *ledgerKeeper) notice(ctx context.Context, v webd.LedgerVerified) error {
-	n := k.node
-	before, err := n.store.Setting(ctx, n.site, brokenSetting)
-	if err != nil && vital.KindOf(err) != vital.NotFound {
-		return err
+	f := vital.Finding{Rule: brokenRule, Title: "The audit ledger was tampered with", Priority: vital.Medium}
+	broken := v.State == "broken"
+	if broken {
+		f.Text = v.Problems[len(v.Problems)-1]
 	}
-	stood, stands := string(before) == "1", v.State == "broken"
-	if stood == stands {
-		return nil
+	if broken && v.First != nil {
+		f.Text = fmt.Sprintf("The first bad entry is number %d. What is on the Audit page cannot be relied on from there on.", *v.First)
 	}
-	now := vitalNow()
-	f := vital.Finding{Rule: brokenRule, Version: "1", Title: "The audit ledger was tampered with", Priority: vital.Medium, Technical: true, At: now, Stand: vital.Absent}
-	if stands {
-		f.Stand, f.Text = vital.Present, v.Problems[len(v.Problems)-1]
-		if v.First != nil {
-			f.Text = fmt.Sprintf("The first bad entry is number %d. What is on the Audit page cannot be relied on from there on.", *v.First)
-		}
-	}
-	e := audit.Entry{Site: n.site, At: now, Who: "system", Role: "system", Action: "ledger.report", Subject: "rule/" + brokenRule, Outcome: "done", Why: f.Text}
-	if err := n.store.Report(ctx, e, f); err != nil {
-		return err
-	}
-	state := []byte("0")
-	if stands {
-		state = []byte("1")
-	}
-	return n.store.PutSetting(ctx, n.site, brokenSetting, state)
+	return k.node.stand(ctx, standing{setting: brokenSetting, action: "ledger.report", finding: f, over: "the ledger holds again"}, broken)
 }
 
 // State is what is known of the ledger.
