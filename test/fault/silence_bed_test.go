@@ -69,7 +69,7 @@ func (b *bed) beat() {
 	}
 	for sent := 0; len(b.waiting) > 0 && (b.mode.most == 0 || sent < b.mode.most); sent++ {
 		p := b.waiting[0]
-		unbound := b.mode.unbound && p.measured > b.mode.left
+		unbound := b.mode.unbound
 		if !b.send(door, "telemetry", p.body, func() { b.acknowledged(p, unbound) }) {
 			return
 		}

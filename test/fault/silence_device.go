@@ -42,7 +42,6 @@ type mode struct {
 	strength int           // of the radio, dB[W]; 0: not said
 	fading   int           // dB a beat by which it falls
 	unbound  bool          // nobody wears it
-	left     vital.Instant // since then: what was measured at that very moment is still the patient's
 	most     int           // packets that it sends in one beat; 0: all that wait
 }
 

@@ -95,7 +95,7 @@ var bodily = []struct {
 		w.must(w.flow.Changed(w.t.Context()))
 	}},
 	{class: "plan/unbound", kind: watch.ByUnbound, begin: func(b *bed) {
-		b.set(func(m *mode) { m.unbound, m.left = true, now() })
+		b.set(func(m *mode) { m.unbound = true })
 		b.unbind()
 	}, end: func(b *bed) {
 		b.bind()
