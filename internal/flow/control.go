@@ -52,8 +52,13 @@ func (f *Flow) applied(ctx context.Context, id int64) error {
 	}
 }
 
-// reload takes devices and bindings from the store.
+// reload takes devices and bindings from the store. Who calls it after a decision
+// finds that decision in what is loaded: were two let in at once, the one that
+// read first could come last, and a device that was taken off would go on
+// measuring the patient who wore it.
 func (f *Flow) reload(ctx context.Context) error {
+	f.loading.Lock()
+	defer f.loading.Unlock()
 	all := store.Everything(f.site)
 	devices, err := f.db.Devices(ctx, all, "")
 	if err != nil {

@@ -70,6 +70,7 @@ type Flow struct {
 	links      *links
 	sinks      sinks
 	wake       chan struct{} // controls are waiting
+	loading    sync.Mutex    // one load of devices and bindings at a time: an older one must not take the place of a newer
 	journalled int64         // newest control appended by this process; of controlForever alone
 	caught     sync.WaitGroup
 	counts     counts

@@ -28,15 +28,16 @@ const site vital.Site = "main"
 
 // rig is one node without doors: a log, a store and a flow between them.
 type rig struct {
-	t       testing.TB
-	path    string
-	db      *store.DB
-	log     *journal.Memory
-	ring    *journal.Ring
-	writers []*journal.Writer
-	door    *ingest.Door
-	flow    *flow.Flow
-	stop    func()
+	registry *ingest.Registry
+	t        testing.TB
+	path     string
+	db       *store.DB
+	log      *journal.Memory
+	ring     *journal.Ring
+	writers  []*journal.Writer
+	door     *ingest.Door
+	flow     *flow.Flow
+	stop     func()
 }
 
 func now() vital.Instant { return vital.At(time.Now()) }
@@ -68,6 +69,7 @@ func open(t testing.TB, path string, log *journal.Memory) *rig {
 		t.Fatal(err)
 	}
 	registry := &ingest.Registry{}
+	r.registry = registry
 	for i := range 2 {
 		w, err := journal.OpenWriter(ctx, journal.WriterOptions{Log: log, Keys: r.ring, Site: site, Stream: journal.Raw, Partition: uint16(i), Epoch: 1})
 		if err != nil {
